@@ -1,0 +1,1 @@
+"""Amazon Personalize batch recommendations onto customer profiles, as Dagster assets."""

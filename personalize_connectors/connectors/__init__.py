@@ -1,0 +1,1 @@
+"""One module per destination, the protocol they keep, and the registry that finds them."""

@@ -1,0 +1,1 @@
+"""What every connector shares: plan, sender, receipts, state."""

@@ -1,0 +1,1 @@
+"""A synthetic shop: products, users, and batch outputs of several days."""

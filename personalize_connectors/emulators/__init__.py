@@ -1,0 +1,1 @@
+"""Protocol-true stand-ins for destinations, on loopback."""

@@ -1,0 +1,1 @@
+"""The transformations: columns in, columns out; nothing here knows Dagster or a destination."""
