@@ -1,0 +1,96 @@
+"""The first stage: every line of the source, typed."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+import pyarrow as pa
+
+from personalize_connectors import layout
+from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.engine.batch_output import typed_lines
+from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.engine.lines import line_batches
+from personalize_connectors.folders import Folder
+from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.io_manager import Materialization, Metadata
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.jobs import read_config
+from personalize_connectors.sources import source_of
+
+NAME = "batch_inference_raw"
+
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("query", pa.string()),
+        ("recommended", pa.list_(pa.string())),
+        ("scores", pa.list_(pa.float64())),
+        ("extra", pa.map_(pa.string(), pa.string())),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("text", pa.string()),
+    ]
+)
+_COLUMNS = {
+    "file": "Name of the .out file.",
+    "line": "Line number in the file, from 1.",
+    "query": "What the line was asked for: user, item, or attribute expression.",
+    "recommended": "Recommended ids in rank order.",
+    "scores": "Scores in the same order, where the recipe gives them.",
+    "extra": "Other keys of the output (themes, reasons), each as JSON text.",
+    "reason": "Why the line carries no recommendation; null where it does.",
+    "message": "The service's own error text.",
+    "text": "The line itself, where it carries no recommendation.",
+}
+
+
+def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset, in the installation's form of partitions."""
+
+    @dg.asset(
+        name=NAME,
+        partitions_def=partitions,
+        group_name="recommendations",
+        kinds={"s3", "duckdb", "parquet"},
+        owners=["team:personalize-connectors"],
+        metadata=column_schema(SCHEMA, _COLUMNS),
+    )
+    def batch_inference_raw(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> Iterator[dg.MaterializeResult[Materialization]]:
+        """Every line of every .out file of the batch output, typed, with file and line number; unreadable lines too."""
+        with clear_failures():
+            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            config = read_config(bucket, run.job)
+            for name in config.connectors:
+                connectors()[name].destination(os.environ)
+            source = source_of(bucket, config, run)
+        size = sum(file.size for file in source.files)
+        context.log.info(f"{run.key}: reading {len(source.files)} files, {size:,} bytes from {source.uri}")
+        names = [file.name for file in source.files]
+
+        def describe(folders: Mapping[str, Folder]) -> Metadata:
+            (folder,) = folders.values()
+            lines = session.from_arrow(folder.scan())
+            errors = lines.filter("reason IS NOT NULL").count("*").fetchall()[0][0]
+            first = lines.project("file, line, query, recommended, reason").limit(5).to_arrow_table()
+            return {
+                "source": source.uri,
+                "source_at": dg.MetadataValue.timestamp(source.at),
+                "source_files": len(names),
+                "source_bytes": size,
+                "lines": folder.rows,
+                "error_lines": errors,
+                "preview": table(first.to_pylist()),
+            }
+
+        with installation.session() as session:
+            lines = line_batches(source.storage.blocks(file.path) for file in source.files)
+            rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
+            frame = Frame(SCHEMA, rows, layout.stage(run, NAME), manifest={"source": source.uri})
+            yield dg.MaterializeResult(value=Materialization([frame], describe))
+
+    return batch_inference_raw

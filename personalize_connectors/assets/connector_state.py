@@ -1,0 +1,93 @@
+"""The receipts compacted: what each user's profile now holds."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from personalize_connectors import layout
+from personalize_connectors.assets.preview import column_schema
+from personalize_connectors.assets.sync import sync_name
+from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.delivery.state import (
+    SCHEMA,
+    Accepted,
+    accepted_state,
+    find_accepted,
+    not_in_state,
+)
+from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.folders import Folder
+from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.io_manager import Materialization, Metadata
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.jobs import read_config
+
+NAME = "connector_state"
+COMPLETE = "every_accepted_user_is_in_the_state"
+
+_COLUMNS = {
+    "user_id": "The user.",
+    "fingerprint": "128-bit digest of what the destination last accepted for the user.",
+    "accepted_at": "When it did.",
+}
+
+
+def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset with its check, in the installation's form of partitions."""
+
+    @dg.asset(
+        name=NAME,
+        partitions_def=partitions,
+        deps=[sync_name(name) for name in connectors()],
+        group_name="recommendations",
+        kinds={"duckdb", "parquet"},
+        owners=["team:personalize-connectors"],
+        metadata=column_schema(SCHEMA, _COLUMNS),
+        check_specs=[
+            dg.AssetCheckSpec(
+                COMPLETE,
+                asset=NAME,
+                description="What the destination accepted is in the state, for every user.",
+            )
+        ],
+    )
+    def connector_state(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
+        """Per connector one row for each user the destination ever accepted: the fingerprint last accepted."""
+        bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+        found: dict[str, Accepted] = {}
+        frames: list[Frame] = []
+        missing: dict[str, int] = {}
+        with clear_failures(), installation.session() as session:
+            for name in read_config(bucket, run.job).connectors:
+                found[name] = accepted = find_accepted(bucket, run.job, name)
+                session.execute(f'DROP TABLE IF EXISTS "state_{name}"')
+                accepted_state(session, bucket, accepted).create(f"state_{name}")
+                rows = batches(session.table(f"state_{name}"), SCHEMA)
+                folder = layout.delivered_run(run, name, "state")
+                frames.append(
+                    Frame(SCHEMA, rows, folder, manifest={"folded": accepted.receipts}, replaces_last=True)
+                )
+
+            def describe(folders: Mapping[str, Folder]) -> Metadata:
+                for name, accepted in found.items():
+                    state = folders[layout.delivered_run(run, name, "state")]
+                    missing[name] = not_in_state(session, bucket, accepted, state)
+                receipts = sum(len(accepted.unfolded) for accepted in found.values())
+                return {
+                    "users": sum(folder.rows for folder in folders.values()),
+                    "receipt_files_folded": receipts,
+                }
+
+            yield dg.MaterializeResult(value=Materialization(frames, describe))
+            lost = sum(missing.values())
+            yield dg.AssetCheckResult(
+                check_name=COMPLETE,
+                passed=not lost,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=f"{lost:,} accepted users are not in the state: {missing}" if lost else "all are",
+                metadata={"accepted_users_not_in_the_state": lost},
+            )
+
+    return connector_state

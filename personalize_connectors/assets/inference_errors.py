@@ -1,0 +1,78 @@
+"""The lines that carry no recommendation, and the lines of the other inputs that cannot be used."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from personalize_connectors import layout
+from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.engine.frame import Frame, Lines, batches
+from personalize_connectors.engine.input_errors import SCHEMA, error_rows, input_errors
+from personalize_connectors.folders import Folder
+from personalize_connectors.inputs import bad_input_lines
+from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.io_manager import Materialization, Metadata
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.jobs import read_config
+
+NAME = "inference_errors"
+
+_COLUMNS = {
+    "input": "batch_output, item_metadata or user_item_mapping.",
+    "file": "Name of the file.",
+    "line": "Line number in the file, from 1, where it is known.",
+    "reason": "Why the line carries nothing that can be used.",
+    "message": "The service's own error text.",
+    "text": "The line.",
+}
+
+
+def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset, in the installation's form of partitions."""
+
+    @dg.asset(
+        name=NAME,
+        partitions_def=partitions,
+        group_name="recommendations",
+        kinds={"duckdb", "parquet"},
+        owners=["team:personalize-connectors"],
+        metadata=column_schema(SCHEMA, _COLUMNS),
+    )
+    def inference_errors(
+        context: dg.AssetExecutionContext, installation: Installation, batch_inference_raw: Folder
+    ) -> Iterator[dg.MaterializeResult[Materialization]]:
+        """One row for each line that carries no recommendation, with its reason; bad lines of metadata and mapping too."""
+        with clear_failures(), installation.session() as session:
+            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            config = read_config(bucket, run.job)
+            others = pa.Table.from_pylist(bad_input_lines(bucket, run.job), schema=SCHEMA)
+            kept = config.top.saveBatchInferenceErrors
+            schema = SCHEMA.append(pa.field("record", pa.binary())) if kept else SCHEMA
+            rows = batches(error_rows(session, batch_inference_raw.scan(), others, with_record=kept), schema)
+            lines = Lines("record", layout.errors(run), "none") if kept else None
+            counts: dict[str, Any] = {}
+
+            def describe(folders: Mapping[str, Folder]) -> Metadata:
+                folder = folders[layout.stage(run, NAME)]
+                found = input_errors(session, folder.scan())
+                counts.update(found.by_reason)
+                first = [
+                    {"input": e[0], "file": e[1], "line": e[2], "reason": e[3], "text": e[5]}
+                    for e in found.first
+                ]
+                reasons = [{"reason": reason, "lines": number} for reason, number in found.by_reason.items()]
+                return {
+                    "error_lines": found.batch_lines,
+                    "bad_metadata_lines": found.metadata_lines,
+                    "bad_mapping_rows": found.mapping_rows,
+                    "reasons": table(reasons),
+                    "preview": table(first),
+                }
+
+            frame = Frame(schema, rows, layout.stage(run, NAME), lines=lines)
+            yield dg.MaterializeResult(value=Materialization([frame], describe))
+            context.log.info(f"{run.key}: {sum(counts.values()):,} lines set aside: {counts or 'none'}")
+
+    return inference_errors

@@ -1,0 +1,33 @@
+"""What a person sees of a materialization: a few rows as a Markdown table, and column schemas."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+_WIDEST = 120
+_ESCAPES = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]<>|&!#"}
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
+    """Rows as a Markdown table; values are data from outside, so whatever Markdown or HTML reads in them is escaped."""
+    found = list(rows)
+    if not found:
+        return dg.MetadataValue.md("(none)")
+    columns = list(found[0])
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in found]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def column_schema(schema: pa.Schema, descriptions: Mapping[str, str]) -> dict[str, dg.TableSchema]:
+    """The asset definition's metadata entry for its columns."""
+    columns = [dg.TableColumn(field.name, str(field.type), descriptions.get(field.name)) for field in schema]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def _cell(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    text = text if len(text) <= _WIDEST else text[:_WIDEST] + "..."
+    return " ".join(text.translate(_ESCAPES).split())

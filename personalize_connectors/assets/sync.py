@@ -1,0 +1,157 @@
+"""Delivery: one `<connector>_sync` for each installed connector."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from personalize_connectors import layout, progress
+from personalize_connectors.assets.decorated_recommendations import items_frame
+from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.connectors.protocol import Connector, Fragments, Renderer
+from personalize_connectors.delivery.receipts import SCHEMA, ReceiptWriter
+from personalize_connectors.delivery.sender import DeliveryReport, Sender
+from personalize_connectors.delivery.state import PENDING, pending
+from personalize_connectors.engine.frame import batches
+from personalize_connectors.engine.gather import lengths, row_slices
+from personalize_connectors.folders import Folder
+from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.jobs import read_config
+
+REJECTED = "no_rejected_records"
+
+_COLUMNS = {
+    "user_id": "The user.",
+    "fingerprint": "128-bit digest of what was sent.",
+    "status": "accepted or rejected.",
+    "text": "The destination's own words, where it rejected the record.",
+    "request": "The request that held the record.",
+    "attempt": "Which try of the request was answered.",
+    "answered_at": "When it was answered.",
+}
+
+
+def sync_name(connector: str) -> str:
+    """Name of a connector's asset."""
+    return f"{connector}_sync"
+
+
+def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """A connector's asset with its check, in the installation's form of partitions."""
+    name = sync_name(connector.name)
+
+    @dg.asset(
+        name=name,
+        partitions_def=partitions,
+        group_name="recommendations",
+        kinds={connector.name},
+        owners=["team:personalize-connectors"],
+        description=f"Receipts of the delivery to {connector.name}: one row for each record that was sent, with the answer.",
+        metadata=column_schema(SCHEMA, _COLUMNS),
+        check_specs=[
+            dg.AssetCheckSpec(
+                REJECTED, asset=name, description="The destination took every record that was sent."
+            )
+        ],
+    )
+    def sync(
+        context: dg.AssetExecutionContext, installation: Installation, decorated_recommendations: Folder
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        with clear_failures(), installation.session() as session:
+            run = JobRun.parse(context.partition_key)
+            config = read_config(installation.bucket, run.job)
+            if connector.name not in config.connectors:
+                context.log.info(f"{run.key}: config.json has no connectors.{connector.name}; nothing to do")
+                yield dg.MaterializeResult(metadata={"configured": False})
+                yield _rejects(DeliveryReport())
+                return
+            started = time.monotonic()
+            report = _deliver(context, installation, session, connector, run, decorated_recommendations)
+            seconds = time.monotonic() - started
+            receipts = layout.delivered_run(run, connector.name, "receipts")
+            context.log.info(
+                f"{run.key}: {connector.name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in "
+                f"{report.requests:,} requests ({report.retries:,} retries), {report.data_points:,} data points, {seconds:.1f} s"
+            )
+            place = installation.bucket.uri(receipts)
+            yield dg.MaterializeResult(
+                metadata={
+                    "configured": True,
+                    "requests": report.requests,
+                    "retries": report.retries,
+                    "accepted": report.accepted,
+                    "rejected": report.rejected_records,
+                    "data_points_sent": report.data_points,
+                    "bytes_sent": report.body_bytes,
+                    "seconds": round(seconds, 3),
+                    "users_per_second": round(report.accepted / seconds, 1) if seconds else 0.0,
+                    "folder": dg.MetadataValue.path(place)
+                    if installation.bucket.local
+                    else dg.MetadataValue.url(place),
+                    "rejects": table(
+                        {"reason": text, "records": number} for text, number in report.rejected.items()
+                    ),
+                    "preview": table(
+                        decorated_recommendations.scan(connector.name)
+                        .head(5, columns=["user_id", "items"])
+                        .to_pylist()
+                    ),
+                }
+            )
+            yield _rejects(report)
+
+    return sync
+
+
+def _deliver(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    session: duckdb.DuckDBPyConnection,
+    connector: Connector,
+    run: JobRun,
+    decorated: Folder,
+) -> DeliveryReport:
+    settings = read_config(installation.bucket, run.job).connectors[connector.name]
+    destination = connector.destination(os.environ)
+    documents = decorated.scan(items_frame(connector.name)).to_table()
+    rows = pending(session, installation.bucket, run, connector.name, decorated)
+    total = int(rows.count("*").fetchall()[0][0])
+    context.log.info(f"{run.key}: {connector.name}: {total:,} records to send to {destination.url}")
+    receipts = ReceiptWriter(installation.bucket, layout.delivered_run(run, connector.name, "receipts"))
+    sender = Sender(connector, destination, connector.limits(settings), receipts)
+    rendered = _rendered(batches(rows, PENDING), documents, connector.renderer(settings, documents))
+    return sender.send(
+        rendered, lambda done: progress.report(f"{connector.name}: {done:,} of {total:,} records")
+    )
+
+
+def _rendered(
+    users: Iterator[pa.RecordBatch], documents: pa.Table, render: Renderer
+) -> Iterator[tuple[pa.RecordBatch, Fragments]]:
+    """Users with their fragments, in slices of a bounded number of bytes."""
+    known = documents["item_id"].combine_chunks()
+    sizes = pc.binary_length(documents["payload"]).to_numpy().astype(np.int64)
+    for batch in users:
+        codes = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy()
+        bounds = np.concatenate([[0], np.cumsum(lengths(batch["items"]))])
+        weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
+        for start, end in row_slices(weights):
+            rows = batch.slice(start, end - start)
+            yield rows, render(rows)
+
+
+def _rejects(report: DeliveryReport) -> dg.AssetCheckResult:
+    most = max(report.rejected, key=lambda text: report.rejected[text], default="")
+    return dg.AssetCheckResult(
+        check_name=REJECTED,
+        passed=not report.rejected,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{report.rejected_records:,} records rejected" + (f", most: {most}" if most else ""),
+        metadata={"rejected": report.rejected_records},
+    )

@@ -1,0 +1,181 @@
+"""One row per user, and the checks that stop a bad batch output before anything is delivered."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+
+from personalize_connectors import layout
+from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
+from personalize_connectors.engine.merge import item_lists, merged
+from personalize_connectors.engine.recommendations import SCHEMA, LastLines, last_lines, of_segments, of_users
+from personalize_connectors.folders import Folder
+from personalize_connectors.inputs import item_mapping
+from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.io_manager import Materialization, Metadata
+from personalize_connectors.job_config import JobConfig
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.jobs import read_config
+from personalize_connectors.storage import Storage
+
+NAME = "user_recommendations"
+ERROR_SHARE, USER_DROP = "error_share", "users_against_previous_run"
+
+_COLUMNS = {
+    "user_id": "The user.",
+    "items": "Recommended item ids in rank order, at most itemsPerUser.",
+    "scores": "Scores in the same order, where the recipe gives them.",
+    "queries": "The mapped items whose lists the user got (related_items).",
+}
+
+
+class Allowance(dg.Config):
+    """What a person allows for one run."""
+
+    allow_user_drop: bool = False
+
+
+def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset with its checks, in the installation's form of partitions."""
+
+    @dg.asset(
+        name=NAME,
+        partitions_def=partitions,
+        group_name="recommendations",
+        kinds={"duckdb", "parquet"},
+        owners=["team:personalize-connectors"],
+        metadata=column_schema(SCHEMA, _COLUMNS),
+        check_specs=[
+            dg.AssetCheckSpec(
+                ERROR_SHARE,
+                asset=NAME,
+                blocking=True,
+                description="Error lines of the batch output are at most maxErrorShare; above it nothing is delivered.",
+            ),
+            dg.AssetCheckSpec(
+                USER_DROP,
+                asset=NAME,
+                blocking=True,
+                description="Users did not drop by more than maxUserDrop against the previous run; a run can allow it.",
+            ),
+        ],
+    )
+    def user_recommendations(
+        context: dg.AssetExecutionContext,
+        installation: Installation,
+        config: Allowance,
+        batch_inference_raw: Folder,
+    ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
+        """One row per user: the recommended items in rank order, with scores and the query items they came from."""
+        with clear_failures(), installation.session() as session:
+            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            job_config = read_config(bucket, run.job)
+            set_aside = SetAside()
+            lines = last_lines(session, batch_inference_raw.scan())
+            rows = _users(session, bucket, run, job_config, lines, set_aside)
+            errors = (
+                session.from_arrow(batch_inference_raw.scan())
+                .filter("reason IS NOT NULL")
+                .count("*")
+                .fetchall()[0][0]
+            )
+            frame = Frame(SCHEMA, rows, layout.stage(run, NAME))
+            previous = previous_users(bucket, run)
+            users: list[int] = []
+
+            def describe(folders: Mapping[str, Folder]) -> Metadata:
+                (folder,) = folders.values()
+                users.append(folder.rows)
+                counted = (
+                    session.from_arrow(folder.scan())
+                    .aggregate("coalesce(sum(len(items)), 0)::BIGINT")
+                    .fetchall()
+                )
+                return {
+                    "users": folder.rows,
+                    "recommendations": counted[0][0],
+                    "repeated_queries": lines.repeated,
+                    "mapping_rows_set_aside": set_aside.total,
+                    "users_in_previous_run": previous if previous is not None else 0,
+                    "preview": table(folder.scan().head(5).to_pylist()),
+                }
+
+            yield dg.MaterializeResult(value=Materialization([frame], describe))
+            context.log.info(
+                f"{run.key}: {users[0]:,} users, {lines.repeated:,} earlier lines of the same query left out"
+            )
+            yield _error_share(errors, batch_inference_raw.rows, job_config.top.maxErrorShare)
+            yield _user_drop(users[0], previous, job_config.top.maxUserDrop, allowed=config.allow_user_drop)
+
+    return user_recommendations
+
+
+def previous_users(bucket: Storage, run: JobRun) -> int | None:
+    """The users of the newest earlier run of the same job; None where there is none."""
+    stages = layout.stage(run, NAME).removesuffix(layout.partition(run.run_at))
+    found = [
+        (at, entry.path.removesuffix(f"/{layout.SUCCESS}"))
+        for entry in bucket.objects(stages)
+        if entry.name == layout.SUCCESS and (at := layout.run_at_of(entry.path)) and at < run.run_at
+    ]
+    manifest = bucket.manifest(max(found)[1]) if found else None
+    return int(manifest["rows"]) if manifest else None
+
+
+def _users(
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    run: JobRun,
+    config: JobConfig,
+    lines: LastLines,
+    set_aside: SetAside,
+) -> Iterator[pa.RecordBatch]:
+    longest = config.top.itemsPerUser
+    if run.job.job_type == "related_items":
+        mapped = items_by_user(session, item_mapping(bucket, run.job, set_aside))
+        lists = item_lists(lines.relation.to_arrow_table())
+        return merged(batches(mapped, MAPPED), lists, config.top.userItemPolicy, longest)
+    if run.job.job_type == "user_segmentation":
+        return batches(of_segments(lines, longest), SCHEMA)
+    return batches(of_users(lines, longest), SCHEMA)
+
+
+def _error_share(errors: int, lines: int, most: float) -> dg.AssetCheckResult:
+    share = errors / lines if lines else 1.0
+    advice = "look at inference_errors; a higher maxErrorShare in config.json lets the run pass"
+    what = f"{errors:,} of {lines:,} lines carry no recommendation ({share:.2%}, at most {most:.2%})"
+    passed = share <= most
+    return dg.AssetCheckResult(
+        check_name=ERROR_SHARE,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=what if passed else f"{what}: {advice}",
+        metadata={"error_lines": errors, "lines": lines, "share": share},
+    )
+
+
+def _user_drop(users: int, previous: int | None, most: float, *, allowed: bool) -> dg.AssetCheckResult:
+    drop = 1 - users / previous if previous else 0.0
+    what = (
+        f"{users:,} users, {previous:,} in the previous run"
+        if previous is not None
+        else f"{users:,} users, no previous run"
+    )
+    passed = drop <= most or allowed
+    advice = f": a drop of {drop:.1%}, at most {most:.1%}; if it is right, run again with allow_user_drop"
+    metadata: dict[str, Any] = {
+        "users": users,
+        "users_in_previous_run": previous or 0,
+        "drop": max(drop, 0.0),
+    }
+    return dg.AssetCheckResult(
+        check_name=USER_DROP,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=what if passed else what + advice,
+        metadata=metadata,
+    )

@@ -1,0 +1,200 @@
+"""The four shapes in which a list of items stands on a Braze profile.
+
+`objects`: one array of objects `<prefix>items`. `ids`: one array of item ids `<prefix>items`. `flat`:
+`<prefix>1_name`, `<prefix>1_price`, ... `arrays`: one array for each field, `<prefix>name`, `<prefix>price`, ...
+Every shape is a list of places in a dictionary of text pieces, joined by `engine.gather`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from personalize_connectors.connectors.protocol import DataPoints, Fragments, Renderer
+from personalize_connectors.engine.gather import gather, joined, json_strings, lengths, surrounded
+from personalize_connectors.engine.item_documents import dump
+
+Ints = np.ndarray
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What all shapes are rendered with."""
+
+    prefix: str
+    constants: Mapping[str, Any]
+    fields: Sequence[str] | None
+    allow_misaligned: bool
+
+
+def attributes(payload: str, prefix: str, fields: Sequence[str] | None) -> frozenset[str]:
+    """The names of the attributes that a shape writes; `<n>` and `<field>` stand where the data decides."""
+    if payload in ("objects", "ids"):
+        return frozenset([f"{prefix}items"])
+    names = [*(fields if fields is not None else ["<field>"]), "itemId"]
+    return frozenset(f"{prefix}<n>_{name}" if payload == "flat" else f"{prefix}{name}" for name in names)
+
+
+def renderer(payload: str, shape: Shape, documents: pa.Table) -> Renderer:
+    """Renders batches of `user_id`, `items` into attributes objects with a comma behind each."""
+    shapes = {"objects": _list, "ids": _list, "flat": _flat, "arrays": _arrays}
+    return shapes[payload](shape, documents)
+
+
+def data_points(
+    payload: str, constants: int, fields: Sequence[str] | None, documents: pa.Table
+) -> DataPoints:
+    """What Braze bills: an array of scalars is one data point, an array of objects one for each key of each object."""
+    none = np.zeros(len(documents), np.int64)
+    if payload == "ids":
+        return DataPoints(constants + 1, none)
+    items = [orjson.loads(text) for text in _column(documents, "payload").to_pylist()]
+    if payload == "arrays":
+        return DataPoints(constants + 1 + len(fields if fields is not None else _names(items)), none)
+    return DataPoints(constants, np.array([len(item) for item in items], np.int64))
+
+
+def _list(shape: Shape, documents: pa.Table) -> Renderer:
+    """`objects` and `ids`: the payloads of the items, joined."""
+    known, payloads = _column(documents, "item_id"), _column(documents, "payload")
+    comma, end, first = range(len(payloads), len(payloads) + 3)
+    after_head = f",{dump(shape.prefix + 'items').decode()}:["
+
+    def render(users: pa.RecordBatch) -> Fragments:
+        pieces = pa.concat_arrays(
+            [payloads, pa.array([",", "]},"]), surrounded("", _heads(shape, users), after_head)]
+        )
+        codes, rows = _codes(users, known), np.arange(len(users))
+        layout = joined(first + rows, codes, lengths(users["items"]), comma, np.full(len(users), end))
+        return Fragments(gather(pieces, *layout))
+
+    return render
+
+
+def _flat(shape: Shape, documents: pa.Table) -> Renderer:
+    """One attribute for each field of each item: the pieces `,"<prefix>`, place, `_name":"Lamp"`."""
+    known = _column(documents, "item_id")
+    fields = [_fields(payload) for payload in _column(documents, "payload").to_pylist()]
+    counts = np.array([len(of_item) for of_item in fields], np.int64)
+    begins = np.cumsum(counts) - counts
+    tails = [f"_{dump(name)[1:].decode()}:{value}" for of_item in fields for name, value in of_item.items()]
+    lead = len(tails)
+
+    def render(users: pa.RecordBatch) -> Fragments:
+        codes, sizes = _codes(users, known), lengths(users["items"])
+        places = int(sizes.max(initial=0))
+        fixed = [f",{dump(shape.prefix)[:-1].decode()}", *map(str, range(1, places + 1)), "},"]
+        pieces = pa.concat_arrays([pa.array(tails, pa.string()), pa.array(fixed), _heads(shape, users)])
+        rank = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        of_pair = np.repeat(np.arange(len(codes)), counts[codes])
+        step = np.arange(len(of_pair)) - np.repeat(np.cumsum(counts[codes]) - counts[codes], counts[codes])
+        triples = np.column_stack(
+            [np.full(len(of_pair), lead), lead + 1 + rank[of_pair], begins[codes[of_pair]] + step]
+        ).ravel()
+        pairs = np.bincount(np.repeat(np.arange(len(users)), sizes)[of_pair], minlength=len(users))
+        ends = np.cumsum(3 * pairs + 2)
+        laid = np.zeros(int(ends[-1]) if len(ends) else 0, np.int64)
+        inner = np.ones(len(laid), bool)
+        inner[ends - 1] = inner[ends - 3 * pairs - 2] = False
+        laid[inner] = triples
+        laid[ends - 3 * pairs - 2] = len(tails) + len(fixed) + np.arange(len(users))
+        laid[ends - 1] = lead + 1 + places
+        return Fragments(gather(pieces, laid, ends))
+
+    return render
+
+
+def _arrays(shape: Shape, documents: pa.Table) -> Renderer:
+    """One array for each field. Braze keeps arrays as sets, so equal or missing values would shift the others."""
+    known = _column(documents, "item_id")
+    fields = [_fields(payload) for payload in _column(documents, "payload").to_pylist()]
+    names = [*(shape.fields if shape.fields is not None else _names(fields)), "itemId"]
+    values = [[of_item.get(name) for of_item in fields] for name in dict.fromkeys(names)]
+    columns = [
+        _Values.of(f",{dump(shape.prefix + name).decode()}:[", column)
+        for name, column in zip(names, values, strict=True)
+    ]
+
+    def render(users: pa.RecordBatch) -> Fragments:
+        codes, sizes = _codes(users, known), lengths(users["items"])
+        owner = np.repeat(np.arange(len(users)), sizes)
+        refused: dict[int, str] = {}
+        parts = [_heads(shape, users)]
+        for name, column in zip(names, columns, strict=True):
+            of_item = column.codes[codes]
+            if not shape.allow_misaligned:
+                _refuse(refused, name, owner, of_item, len(column.pieces))
+            parts.append(column.rendered(owner[of_item >= 0], of_item[of_item >= 0], len(users)))
+        bodies = pc.binary_join_element_wise(*parts, "},", "").cast(pa.large_binary())
+        return Fragments(bodies, refused)
+
+    return render
+
+
+@dataclass(frozen=True)
+class _Values:
+    """The distinct values of one field: equal values share a code; -1 is an item without one."""
+
+    opening: str
+    pieces: pa.Array
+    codes: Ints
+
+    @classmethod
+    def of(cls, opening: str, column: list[str | None]) -> _Values:
+        coded = pa.array(column, pa.string()).dictionary_encode()
+        return cls(opening, coded.dictionary, coded.indices.fill_null(-1).to_numpy().astype(np.int64))
+
+    def rendered(self, owner: Ints, codes: Ints, users: int) -> pa.Array:
+        """One array for each user; nothing for a user none of whose items has the field."""
+        having, sizes = np.unique(owner, return_counts=True)
+        pieces = pa.concat_arrays([self.pieces, pa.array([",", "]", self.opening])])
+        comma, end, opening = range(len(self.pieces), len(self.pieces) + 3)
+        layout = joined(np.full(len(having), opening), codes, sizes, comma, np.full(len(having), end))
+        place = np.full(users, -1)
+        place[having] = np.arange(len(having))
+        texts = gather(pieces, *layout).cast(pa.large_string()).cast(pa.string())
+        return texts.take(pa.array(place, mask=place < 0)).fill_null("")
+
+
+def _refuse(refused: dict[int, str], name: str, owner: Ints, codes: Ints, distinct: int) -> None:
+    missing = np.unique(owner[codes < 0])
+    pairs, times = np.unique((owner * distinct + codes)[codes >= 0], return_counts=True)
+    equal = np.unique(pairs[times > 1] // distinct)
+    for user in missing.tolist():
+        refused.setdefault(
+            user, f"arrays: an item has no {name}, so the values behind it would move to other items"
+        )
+    for user in equal.tolist():
+        refused.setdefault(
+            user,
+            f"arrays: two items have the same {name}, and Braze keeps arrays as sets, so values would move to other items",
+        )
+
+
+def _fields(payload: str) -> dict[str, str]:
+    return {name: dump(value).decode() for name, value in orjson.loads(payload).items()}
+
+
+def _names(fields: list[dict[str, Any]]) -> list[str]:
+    return [
+        name for name in dict.fromkeys(name for of_item in fields for name in of_item) if name != "itemId"
+    ]
+
+
+def _heads(shape: Shape, users: pa.RecordBatch) -> pa.Array:
+    constants = f",{dump(dict(shape.constants))[1:-1].decode()}" if shape.constants else ""
+    return surrounded('{"external_id":', json_strings(users["user_id"]), constants)
+
+
+def _codes(users: pa.RecordBatch, known: pa.Array) -> Ints:
+    return np.asarray(pc.index_in(users["items"].flatten(), value_set=known).to_numpy(), np.int64)
+
+
+def _column(documents: pa.Table, name: str) -> pa.Array:
+    return documents[name].combine_chunks()

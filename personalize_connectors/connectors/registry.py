@@ -1,0 +1,17 @@
+"""The connectors that are installed: entry points of the group `personalize_connectors.connectors`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from personalize_connectors.connectors.protocol import Connector
+
+GROUP = "personalize_connectors.connectors"
+
+
+@cache
+def connectors() -> dict[str, Connector]:
+    """All installed connectors by name."""
+    found = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))

@@ -1,0 +1,65 @@
+"""One 128-bit digest for each user over all that would be delivered.
+
+MD5 over the connector's rendering settings and the digests of the user's items, in rank order. Scores stay out: they
+jitter at every retraining.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from personalize_connectors.engine.gather import gather, lengths
+
+
+class Points(Protocol):
+    """What the destination bills: a constant for each user, and so much for each item document."""
+
+    @property
+    def per_user(self) -> int: ...  # noqa: D102
+    @property
+    def per_item(self) -> np.ndarray: ...  # noqa: D102
+
+
+_SCHEMA = pa.schema([("user_id", pa.string()), ("digests", pa.large_binary()), ("points", pa.int64())])
+
+
+def fingerprints(
+    session: duckdb.DuckDBPyConnection,
+    users: Iterable[pa.RecordBatch],
+    documents: pa.Table,
+    rendering: dict[str, Any],
+    points: Points,
+) -> duckdb.DuckDBPyRelation:
+    """`user_id`, `fingerprint` (16 bytes), `points` (what the destination bills) for batches of `user_id`, `items`."""
+    seed = hashlib.md5(
+        orjson.dumps(rendering, option=orjson.OPT_SORT_KEYS), usedforsecurity=False
+    ).hexdigest()
+    reader = pa.RecordBatchReader.from_batches(_SCHEMA, _digests(users, documents, seed, points))
+    return session.from_arrow(reader).project("user_id, unhex(md5(digests)) AS fingerprint, points")
+
+
+def _digests(
+    users: Iterable[pa.RecordBatch], documents: pa.Table, seed: str, points: Points
+) -> Iterator[pa.RecordBatch]:
+    known = documents["item_id"].combine_chunks()
+    pieces = pa.concat_arrays([documents["digest"].combine_chunks(), pa.array([seed])])
+    for batch in users:
+        counts = lengths(batch["items"])
+        ends = np.cumsum(counts + 1)
+        codes = np.full(int(ends[-1]) if len(ends) else 0, len(known), np.int32)
+        inner = np.ones(len(codes), bool)
+        inner[ends - counts - 1] = False
+        codes[inner] = items = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy()
+        billed = np.concatenate([[0], np.cumsum(points.per_item[items])])[
+            np.concatenate([[0], np.cumsum(counts)])
+        ]
+        columns = [batch["user_id"], gather(pieces, codes, ends), pa.array(np.diff(billed) + points.per_user)]
+        yield pa.record_batch(columns, schema=_SCHEMA)

@@ -1,0 +1,56 @@
+"""A frame: columns that are not there yet. What makes it runs when somebody takes the batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+ROWS_PER_BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A text column of a frame that goes to line-wise files of its own instead of Parquet.
+
+    Attributes:
+        column: The column; each value is one whole line or several, with their newlines.
+        folder: Where the files go, from the storage's root.
+        compression: `none`, `gzip` or `zstd`.
+    """
+
+    column: str
+    folder: str
+    compression: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A lazy table, and where it is to be written.
+
+    Attributes:
+        schema: The columns, with those of `lines`.
+        batches: Yields the rows once.
+        folder: The partition folder, from the storage's root.
+        name: What its Parquet files begin with.
+        lines: A column that goes to files of its own.
+        replaces_last: Keep what the folder holds until this is written; else the folder is emptied first.
+        manifest: What its `_SUCCESS` says besides files, rows, bytes and digests.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    folder: str
+    name: str = "part"
+    lines: Lines | None = None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    replaces_last: bool = False
+
+
+def batches(relation: duckdb.DuckDBPyRelation, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows of a relation in these columns; the query starts with the first batch and holds the session to the last."""
+    for batch in relation.to_arrow_reader(ROWS_PER_BATCH):
+        yield batch.select(schema.names).cast(schema)

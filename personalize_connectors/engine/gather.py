@@ -1,0 +1,76 @@
+"""Text put together from pieces: a row is a list of places in a dictionary of pieces, and one `take` joins them all.
+
+The result is one buffer in which the rows stand one after the other, so that neighbouring rows are a slice of bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = np.ndarray
+
+_BYTES_IN_FLIGHT = 64 << 20
+
+
+def lengths(lists: pa.ListArray) -> Ints:
+    """The number of entries of each list."""
+    return np.asarray(pc.list_value_length(lists).to_numpy(zero_copy_only=False), np.int64)
+
+
+def joined(before: Ints, entries: Ints, counts: Ints, separator: int, after: Ints) -> tuple[Ints, Ints]:
+    """Codes of rows `before, entry, separator, entry, ..., after`, and where each row ends.
+
+    Args:
+        before: One code for each row.
+        entries: The codes of all rows' entries, one row after the other.
+        counts: How many entries each row has; at least one.
+        separator: The code that stands between entries.
+        after: One code for each row.
+    """
+    ends = np.cumsum(2 * counts + 1)
+    starts = ends - (2 * counts + 1)
+    codes = np.full(int(ends[-1]) if len(ends) else 0, separator, np.int32)
+    rank = np.arange(len(entries)) - np.repeat(np.cumsum(counts) - counts, counts)
+    codes[np.repeat(starts + 1, counts) + 2 * rank] = entries
+    codes[starts] = before
+    codes[ends - 1] = after
+    return codes, ends
+
+
+def gather(pieces: pa.StringArray, codes: Ints, ends: Ints) -> pa.LargeBinaryArray:
+    """One text for each row; `ends` says after which of the `codes` each row ends."""
+    taken = pc.take(pieces, pa.array(codes, pa.int32()))
+    _, offsets, data = taken.buffers()
+    places = np.frombuffer(offsets, np.int32, len(taken) + 1, taken.offset * 4).astype(np.int64)
+    bounds = np.concatenate([places[:1], places[ends]])
+    buffers = [None, pa.py_buffer(bounds), data or pa.py_buffer(b"")]
+    return pa.Array.from_buffers(pa.large_binary(), len(ends), buffers)
+
+
+def json_strings(texts: pa.Array) -> pa.Array:
+    """Each text as a JSON string, UTF-8, not escaped beyond what JSON asks for."""
+    if pc.any(pc.match_substring_regex(texts, r"[\x00-\x1f]")).as_py():
+        return pa.array([json.dumps(text, ensure_ascii=False) for text in texts.to_pylist()], pa.string())
+    escaped = pc.replace_substring(pc.replace_substring(texts, "\\", "\\\\"), '"', '\\"')
+    return pc.binary_join_element_wise('"', escaped, '"', "")
+
+
+def surrounded(before: str, texts: pa.Array, after: str) -> pa.Array:
+    """Each text between two constants."""
+    return pc.binary_join_element_wise(before, texts, after, "")
+
+
+def row_slices(weights: Ints) -> Iterator[tuple[int, int]]:
+    """Cut rows into slices of at most 64 MiB by their weights in bytes (or one row)."""
+    total = np.concatenate([[0], np.cumsum(weights)])
+    start = 0
+    while start < len(weights):
+        end = int(np.searchsorted(total, total[start] + _BYTES_IN_FLIGHT, side="right")) - 1
+        end = max(end, start + 1)
+        yield start, end
+        start = end

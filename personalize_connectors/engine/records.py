@@ -1,0 +1,78 @@
+"""The decorated record: the documented JSON line for each user.
+
+`{"queryUserId": ..., "recommendations": [{<fields>, "itemId": ...}], "jobInfo": {...}, "syncDirectives": {...}}`; with
+`userId` and `queryItemId` (`queryItemIds` where lists were merged) for related items, and `userId` for segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from personalize_connectors.engine.gather import gather, joined, json_strings, lengths, row_slices, surrounded
+from personalize_connectors.engine.item_documents import dump
+
+
+@dataclass(frozen=True)
+class RecordForm:
+    """What is the same in all records of a run."""
+
+    job_type: str
+    job_info: dict[str, Any]
+    sync_directives: dict[str, Any]
+
+    def tail(self) -> str:
+        """What stands behind the recommendations."""
+        directives = (
+            f',"syncDirectives":{dump(self.sync_directives).decode()}' if self.sync_directives else ""
+        )
+        return f'],"jobInfo":{dump(self.job_info).decode()}{directives}}}\n'
+
+
+def with_records(
+    users: Iterable[pa.RecordBatch], documents: pa.Table, form: RecordForm
+) -> Iterator[pa.RecordBatch]:
+    """Batches with `user_id`, `items`, `queries` and any other columns, in slices, with the column `record` added."""
+    known, texts = documents["item_id"].combine_chunks(), documents["document"].combine_chunks()
+    sizes = pc.binary_length(texts).to_numpy().astype(np.int64)
+    comma, tail, first = range(len(texts), len(texts) + 3)
+    ends = pa.array([",", form.tail()])
+    for batch in users:
+        counts = lengths(batch["items"])
+        codes = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy().astype(np.int64)
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
+        for start, end in row_slices(weights):
+            rows = batch.slice(start, end - start)
+            pieces = pa.concat_arrays([texts, ends, _heads(form.job_type, rows)])
+            entries = codes[bounds[start] : bounds[end]]
+            of_rows = np.arange(len(rows))
+            layout = joined(first + of_rows, entries, counts[start:end], comma, np.full(len(rows), tail))
+            yield rows.append_column("record", gather(pieces, *layout))
+
+
+def _heads(job_type: str, rows: pa.RecordBatch) -> pa.Array:
+    users = json_strings(rows["user_id"])
+    if job_type == "related_items":
+        return pc.binary_join_element_wise(
+            "{", _query_items(rows["queries"]), ',"userId":', users, ',"recommendations":[', ""
+        )
+    key = "userId" if job_type == "user_segmentation" else "queryUserId"
+    return surrounded(f'{{"{key}":', users, ',"recommendations":[')
+
+
+def _query_items(queries: pa.ListArray) -> pa.Array:
+    names = json_strings(queries.flatten())
+    counts = lengths(queries)
+    lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32()), names)
+    texts = pc.binary_join(lists, ",")
+    return pc.if_else(
+        pa.array(counts == 1),
+        surrounded('"queryItemId":', texts, ""),
+        surrounded('"queryItemIds":[', texts, "]"),
+    )

@@ -1,0 +1,58 @@
+"""A DuckDB connection with the bounds of this installation."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import orjson
+
+# Arrow slices in flight need room beside DuckDB's own buffers.
+_SHARE = 0.6
+
+
+@contextmanager
+def open_session(memory_limit: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that spills to a scratch folder above its share of `memory_limit` bytes; both go at the end.
+
+    SQL in it can call `is_json(text)`, which is strict.
+    """
+    with tempfile.TemporaryDirectory(prefix="personalize-connectors-") as scratch:
+        connection = duckdb.connect(config={"autoload_known_extensions": False})
+        try:
+            connection.execute("SET memory_limit = ?", [f"{int(memory_limit * _SHARE)}B"])
+            connection.execute("SET temp_directory = ?", [scratch])
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
+            connection.create_function("is_json", _is_json, ["VARCHAR"], "BOOLEAN")
+            yield connection
+        finally:
+            connection.close()
+
+
+def _is_json(text: str) -> bool:
+    """Strictly; DuckDB's own parser also takes trailing commas, NaN and comments."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def query(relation: duckdb.DuckDBPyRelation, name: str, sql: str) -> duckdb.DuckDBPyRelation:
+    """A SELECT over a relation under a name."""
+    result = relation.query(name, sql)
+    assert result is not None  # noqa: S101 - a SELECT gives a relation; DuckDB's types allow for other statements
+    return result
+
+
+def number(session: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """The one whole number that a SELECT gives."""
+    return int(session.execute(sql).fetchall()[0][0])
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL string constant."""
+    return "'" + text.replace("'", "''") + "'"

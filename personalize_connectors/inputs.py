@@ -1,0 +1,72 @@
+"""The inputs of a job beside its batch output: item metadata and user-item mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from personalize_connectors import layout
+from personalize_connectors.engine.item_metadata import ItemMetadata, read_metadata
+from personalize_connectors.engine.lines import line_batches
+from personalize_connectors.engine.mapping import SetAside, mapping_rows
+from personalize_connectors.errors import NotFound
+from personalize_connectors.job_run import Job
+from personalize_connectors.storage import Object, Storage
+
+
+def input_files(bucket: Storage, folder: str, ending: str) -> list[Object]:
+    """The files of an input folder by path; names that begin with `_` or `.` are no input."""
+    return [
+        found
+        for found in bucket.objects(folder)
+        if found.name[0] not in "_." and found.name.lower().endswith(ending)
+    ]
+
+
+def item_metadata(bucket: Storage, job: Job) -> ItemMetadata:
+    """The job's item metadata; empty where it has none."""
+    files = input_files(bucket, layout.metadata_folder(job), ".json")
+    return read_metadata(
+        line_batches(bucket.blocks(file.path) for file in files), [file.name for file in files]
+    )
+
+
+def item_mapping(bucket: Storage, job: Job, set_aside: SetAside) -> Iterator[pa.RecordBatch]:
+    """The rows of the job's user-item mapping.
+
+    Raises:
+        NotFound: there is no mapping file.
+        BadInput: a file cannot be used.
+    """
+    folder = layout.mapping_folder(job)
+    files = input_files(bucket, folder, ".csv")
+    if not files:
+        raise NotFound(
+            f"{bucket.uri(folder)} holds no .csv file; related_items needs the columns USER_ID and ITEM_ID"
+        )
+    return mapping_rows(bucket, [file.path for file in files], set_aside)
+
+
+def bad_input_lines(bucket: Storage, job: Job) -> list[dict[str, Any]]:
+    """The lines of metadata and mapping that cannot be used, as rows of `inference_errors`."""
+    rows: list[dict[str, Any]] = [
+        {"input": "item_metadata", "file": bad.file, "line": bad.line, "reason": bad.reason, "text": bad.text}
+        for bad in item_metadata(bucket, job).bad
+    ]
+    if job.job_type == "related_items":
+        set_aside = SetAside()
+        for _ in item_mapping(bucket, job, set_aside):
+            pass
+        rows += [
+            {
+                "input": "user_item_mapping",
+                "file": row.file,
+                "line": row.line,
+                "reason": row.reason,
+                "text": row.text,
+            }
+            for row in set_aside.rows
+        ]
+    return rows

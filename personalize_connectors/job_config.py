@@ -1,0 +1,195 @@
+"""config.json: the models, and errors that name file, JSON path, value and remedy, all at once.
+
+Keys that begin with `//` are comments; `$schema` is left to editors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from personalize_connectors.connectors.protocol import ConnectorSettings
+from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.errors import InvalidConfig
+from personalize_connectors.job_run import Job
+
+_SHOWN = 80
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class TopLevel(BaseModel):
+    """The top level of config.json; each block below `connectors` has its connector's own model."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    batchInferencePath: str = Field(  # noqa: N815 - the keys of config.json are the field names
+        min_length=1,
+        description="Folder or s3:// prefix of one batch output; or its parent: then each complete child is a new source. "
+        "A relative path is below the bucket's root.",
+    )
+    saveBatchInferenceErrors: bool = Field(default=False, description="Keep the error lines below errors/.")  # noqa: N815
+    performDeltaCheck: bool = Field(  # noqa: N815
+        default=True, description="Send only what changed; a connector's own key wins."
+    )
+    itemsPerUser: int = Field(default=25, ge=1, le=500, description="The longest list a user gets.")  # noqa: N815
+    userItemPolicy: Literal["merge", "first"] = Field(  # noqa: N815
+        default="merge",
+        description="related_items, several mapped items per user: interleave their lists by rank, or take the first's.",
+    )
+    maxErrorShare: float = Field(  # noqa: N815
+        default=0.05, ge=0, le=1, description="Above this share of error lines nothing is delivered."
+    )
+    maxUserDrop: float = Field(  # noqa: N815
+        default=0.3,
+        ge=0,
+        le=1,
+        description="Above this drop of users against the previous run nothing is delivered.",
+    )
+    recordCompression: Literal["none", "gzip", "zstd"] = Field(  # noqa: N815
+        default="zstd", description="How the decorated records are stored: .json, .json.gz or .json.zst."
+    )
+    connectors: dict[str, Any] = Field(
+        min_length=1, description="Where to deliver: one block for each destination."
+    )
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """A config.json that can be used."""
+
+    top: TopLevel
+    connectors: dict[str, ConnectorSettings]
+
+    def delta_check(self, connector: str) -> bool:
+        """Whether a connector sends only what changed."""
+        own = self.connectors[connector].performDeltaCheck
+        return self.top.performDeltaCheck if own is None else own
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: the JSON path, and the value with what would be right."""
+
+    path: str
+    text: str
+
+
+def parse_config(content: bytes, uri: str, job: Job) -> JobConfig:
+    """Read a config.json.
+
+    Raises:
+        InvalidConfig: with every problem of the file, one line each.
+    """
+    try:
+        raw, repeated = _load(content)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"{uri}: is not JSON: {error}") from None
+    problems = [Problem(path, "stands here more than once; keep one") for path in repeated]
+    top = _validate(TopLevel, raw, "$", problems)
+    settings = dict(_connectors(raw.get("connectors") if isinstance(raw, dict) else None, problems))
+    if isinstance(raw, dict) and "userItemPolicy" in raw and job.job_type != "related_items":
+        problems.append(
+            Problem(
+                "$.userItemPolicy",
+                f"has no meaning for {job.job_type}; only related_items maps users to items",
+            )
+        )
+    if problems or top is None:
+        raise InvalidConfig("\n".join(f"{uri}: {problem.path}: {problem.text}" for problem in problems))
+    return JobConfig(top, settings)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of config.json with the connectors that are installed."""
+    result = TopLevel.model_json_schema()
+    models = {name: connector.settings.model_json_schema() for name, connector in connectors().items()}
+    definitions = {key: value for model in models.values() for key, value in model.pop("$defs", {}).items()}
+    result["properties"]["connectors"] = {
+        "type": "object",
+        "description": TopLevel.model_fields["connectors"].description,
+        "properties": models,
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    result["properties"]["$schema"] = {"type": "string"}
+    result["patternProperties"] = {"^//": {"description": "A comment."}}
+    result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    if definitions:
+        result["$defs"] = {**result.get("$defs", {}), **definitions}
+    return result | {"title": "config.json of a personalize_connectors job"}
+
+
+def _load(content: bytes) -> tuple[Any, list[str]]:
+    """The JSON value without comments, and the paths of keys that stand in it twice."""
+    repeated: list[str] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in found]
+        repeated.extend(
+            sorted({f"key {key!r}" for key in keys if keys.count(key) > 1 and not key.startswith("//")})
+        )
+        return {key: value for key, value in found if not key.startswith("//") and key != "$schema"}
+
+    def constant(text: str) -> Any:
+        raise ValueError(f"{text} is no JSON number")
+
+    return json.loads(content.decode("utf-8-sig"), object_pairs_hook=pairs, parse_constant=constant), repeated
+
+
+def _connectors(blocks: Any, problems: list[Problem]) -> Iterator[tuple[str, ConnectorSettings]]:
+    if not isinstance(blocks, dict):
+        return
+    known = connectors()
+    for name, block in blocks.items():
+        if name not in known:
+            problems.append(
+                Problem(
+                    f"$.connectors.{name}", f"no such connector is installed{_nearest(name, list(known))}"
+                )
+            )
+            continue
+        settings = _validate(known[name].settings, block, f"$.connectors.{name}", problems)
+        if settings is None:
+            continue
+        found = known[name].problems(settings)
+        problems.extend(Problem(f"$.connectors.{name}.{path}", text) for path, text in found)
+        yield name, settings
+
+
+def _validate(model: type[Model], raw: Any, base: str, problems: list[Problem]) -> Model | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        problems.extend(_problem(model, base, details) for details in error.errors())
+        return None
+
+
+def _problem(model: type[BaseModel], base: str, details: Any) -> Problem:
+    path = base + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"])
+    kind, value = details["type"], _shown(details["input"])
+    if kind == "extra_forbidden":
+        return Problem(path, f"unknown key{_nearest(str(details['loc'][-1]), list(model.model_fields))}")
+    if kind == "missing":
+        field = model.model_fields[str(details["loc"][-1])]
+        return Problem(path, f"is missing, and needed: {field.description}")
+    if kind in ("model_type", "dict_type"):
+        return Problem(path, f"is {value}; it must be an object {{...}}")
+    message = details["msg"].removeprefix("Value error, ")
+    return Problem(path, f"is {value}: {message[0].lower()}{message[1:]}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    lower = {key.lower(): key for key in known}
+    near = get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+    return f"; did you mean {lower[near[0]]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -1,0 +1,89 @@
+"""Where everything lives, relative to the root: the one table of the bucket. No other module spells a path.
+
+```
+etl_jobs/<job_type>/<job_name>/
+  config.json
+  input/user_item_mapping/*.csv
+  input/item_metadata/*.json
+  stages/<asset>/year=YYYY/month=MM/day=DD/time=HHMMSS/*.parquet
+  errors/year=.../*.json
+  output/<connector>/year=.../*.json
+  output/<connector>/{state,receipts,dead_letters}/year=.../
+```
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from personalize_connectors.job_run import Job, JobRun
+
+JOBS = "etl_jobs"
+SUCCESS = "_SUCCESS"
+
+_PARTITION = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/time=(\d{6})")
+_DELIVERED = ("state", "receipts", "dead_letters")
+
+
+def job_folder(job: Job) -> str:
+    """Folder of one job."""
+    return f"{JOBS}/{job.job_type}/{job.name}"
+
+
+def config_file(job: Job) -> str:
+    """The job's config.json."""
+    return f"{job_folder(job)}/config.json"
+
+
+def mapping_folder(job: Job) -> str:
+    """CSV files USER_ID,ITEM_ID (related_items)."""
+    return f"{job_folder(job)}/input/user_item_mapping"
+
+
+def metadata_folder(job: Job) -> str:
+    """JSON Lines files of item metadata (optional)."""
+    return f"{job_folder(job)}/input/item_metadata"
+
+
+def partition(run_at: datetime) -> str:
+    """The year/month/day/time folder of a run timestamp."""
+    return run_at.astimezone(UTC).strftime("year=%Y/month=%m/day=%d/time=%H%M%S")
+
+
+def run_at_of(path: str) -> datetime | None:
+    """Inverse of `partition`: the run timestamp in a path, or None where there is none."""
+    found = _PARTITION.search(path)
+    if not found:
+        return None
+    try:
+        return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def stage(run: JobRun, asset: str) -> str:
+    """Folder of one asset's Parquet files for one run."""
+    return f"{job_folder(run.job)}/stages/{asset}/{partition(run.run_at)}"
+
+
+def errors(run: JobRun) -> str:
+    """Folder of the error lines kept for one run."""
+    return f"{job_folder(run.job)}/errors/{partition(run.run_at)}"
+
+
+def output(run: JobRun, connector: str) -> str:
+    """Folder of the decorated records of one run."""
+    return f"{job_folder(run.job)}/output/{connector}/{partition(run.run_at)}"
+
+
+def delivered(job: Job, connector: str, kind: str) -> str:
+    """Folder above the runs of what a connector keeps: `state`, `receipts` or `dead_letters`."""
+    if kind not in _DELIVERED:
+        raise ValueError(f"{kind!r} is not one of {_DELIVERED}")
+    return f"{job_folder(job)}/output/{connector}/{kind}"
+
+
+def delivered_run(run: JobRun, connector: str, kind: str) -> str:
+    """Folder of one run's `state`, `receipts` or `dead_letters`."""
+    return f"{delivered(run.job, connector, kind)}/{partition(run.run_at)}"

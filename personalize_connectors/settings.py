@@ -1,0 +1,60 @@
+"""What an installation sets by environment variables. What a job sets stands in its config.json."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from personalize_connectors.errors import BadSettings
+
+_UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?i?B)", re.IGNORECASE)
+_SMALLEST_MEMORY = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one installation.
+
+    Attributes:
+        root: The bucket: a local folder or `s3://bucket[/prefix]` (`CONNECTORS_ROOT`).
+        memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
+        partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
+    """
+
+    root: str
+    memory_limit: int
+    partitions: str
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        BadSettings: a variable has a value that cannot be used; the text names it and what would be right.
+    """
+    partitions = environment.get("CONNECTORS_PARTITIONS") or "grid"
+    if partitions not in ("grid", "list"):
+        raise BadSettings(f"CONNECTORS_PARTITIONS is {partitions!r}; it can be grid or list")
+    memory = environment.get("CONNECTORS_MEMORY_LIMIT")
+    return Settings(
+        root=environment.get("CONNECTORS_ROOT") or "./bucket",
+        memory_limit=_bytes(memory) if memory else _half_of_the_machine(),
+        partitions=partitions,
+    )
+
+
+def _bytes(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if size < _SMALLEST_MEMORY:
+        raise BadSettings(
+            f"CONNECTORS_MEMORY_LIMIT is {text!r}; write a size of at least 256 MiB, for example 4GiB"
+        )
+    return size
+
+
+def _half_of_the_machine() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

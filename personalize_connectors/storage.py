@@ -1,0 +1,169 @@
+"""Local folder or S3 behind one set of verbs, through obstore.
+
+Paths are relative to the storage's root, with forward slashes. A folder that is written as a whole ends with its
+`_SUCCESS` manifest; a reader takes a folder without one for not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import obstore
+import pyarrow as pa
+import pyarrow.dataset as ds
+from obstore.fsspec import FsspecStore
+from obstore.store import LocalStore, ObjectStore, S3Store
+from pyarrow import fs
+
+from personalize_connectors.errors import BadSettings
+from personalize_connectors.layout import SUCCESS
+
+_BLOCK = 1 << 20
+_WRITE_BUFFER = 8 << 20
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object of a listing: path below the storage's root, size in bytes, and what tells its version."""
+
+    path: str
+    size: int
+    modified: datetime
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+class Sink(Protocol):
+    """Takes bytes."""
+
+    def write(self, data: bytes | memoryview, /) -> int | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A root and the store that serves it; `url` is for people and logs."""
+
+    url: str
+    store: ObjectStore
+    local: Path | None
+
+    def uri(self, path: str) -> str:
+        """The full address of a path, for people."""
+        return f"{self.url.rstrip('/')}/{path}" if path else self.url
+
+    def objects(self, folder: str) -> list[Object]:
+        """All objects below a folder, at any depth, by path; none where the folder is not there."""
+        found = (
+            Object(meta["path"], meta["size"], meta["last_modified"], meta.get("e_tag") or "")
+            for page in obstore.list(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
+            for meta in page
+        )
+        return sorted(found, key=lambda entry: entry.path)
+
+    def children(self, folder: str) -> tuple[list[str], list[Object]]:
+        """The folders and the objects directly below a folder, both by path."""
+        page = obstore.list_with_delimiter(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
+        here = [
+            Object(m["path"], m["size"], m["last_modified"], m.get("e_tag") or "") for m in page["objects"]
+        ]
+        return sorted(page["common_prefixes"]), sorted(here, key=lambda entry: entry.path)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is an object at this path."""
+        try:
+            obstore.head(self.store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def read(self, path: str) -> bytes:
+        """The whole object; FileNotFoundError where there is none."""
+        return bytes(obstore.get(self.store, path).bytes())
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        """The object's bytes in blocks of about 1 MiB; nothing is held longer than its block."""
+        if self.local:
+            with (self.local / path).open("rb", buffering=0) as file:
+                while block := file.read(_BLOCK):
+                    yield block
+        else:
+            for chunk in obstore.get(self.store, path).stream(min_chunk_size=_BLOCK):
+                yield bytes(chunk)
+
+    def open_input(self, path: str) -> pa.NativeFile:
+        """The object as an Arrow input file."""
+        return self._files().open_input_stream(self._place(path), compression=None)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put one object, whole or not at all."""
+        obstore.put(self.store, path, content)
+
+    @contextmanager
+    def writer(self, path: str) -> Iterator[Sink]:
+        """Takes bytes; they become the object when the block ends without an error."""
+        sink = obstore.open_writer(self.store, path, buffer_size=_WRITE_BUFFER)
+        yield sink
+        sink.close()
+
+    def remove(self, path: str) -> None:
+        """Remove one object."""
+        obstore.delete(self.store, path)
+
+    def clear(self, folder: str) -> None:
+        """Remove a folder; its manifest first, so that no reader takes a half-removed folder for complete."""
+        manifest = f"{folder}/{SUCCESS}"
+        if self.exists(manifest):
+            obstore.delete(self.store, manifest)
+        if paths := [entry.path for entry in self.objects(folder)]:
+            obstore.delete(self.store, paths)
+
+    def manifest(self, folder: str) -> dict[str, Any] | None:
+        """The manifest of a complete folder; None where the folder is not there or not complete."""
+        try:
+            found = json.loads(self.read(f"{folder}/{SUCCESS}"))
+        except FileNotFoundError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    def dataset(self, paths: list[str], schema: pa.Schema | None = None) -> ds.Dataset:
+        """A lazy scan of Parquet files."""
+        places = [self._place(path) for path in paths]
+        return ds.dataset(places, schema=schema, format="parquet", filesystem=self._files())
+
+    def _place(self, path: str) -> str:
+        return str(self.local / path) if self.local else f"{self.url.removeprefix('s3://')}/{path}"
+
+    def _files(self) -> fs.FileSystem:
+        if self.local:
+            return fs.LocalFileSystem()
+        return fs.PyFileSystem(fs.FSSpecHandler(FsspecStore("s3")))
+
+
+def open_storage(url: str, *, create: bool = False) -> Storage:
+    """Open a local folder or `s3://bucket[/prefix]`; `create` makes a local folder that is not there.
+
+    Raises:
+        BadSettings: the address is of neither form, or a local folder is not there.
+    """
+    if found := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
+        bucket, prefix = found[1], found[2].strip("/")
+        return Storage(url.rstrip("/"), S3Store(bucket, prefix=prefix or None), None)
+    if "://" in url:
+        raise BadSettings(f"{url!r} is neither a local folder nor s3://bucket[/prefix]")
+    folder = Path(url).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        raise BadSettings(f"{url!r} is a file; a folder is needed")
+    if not folder.exists() and not create:
+        raise BadSettings(f"the folder {url!r} is not there")
+    return Storage(str(folder), LocalStore(prefix=folder, mkdir=create), folder)
