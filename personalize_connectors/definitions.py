@@ -13,6 +13,8 @@ from personalize_connectors.assets.user_recommendations import user_recommendati
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.installation import Installation
 from personalize_connectors.io_manager import LayoutIOManager
+from personalize_connectors.operator_lines import NAME as OPERATOR_LINES
+from personalize_connectors.operator_lines import operator_lines
 from personalize_connectors.partitions import partitions
 from personalize_connectors.settings import read_settings
 
@@ -22,16 +24,19 @@ _partitions = partitions(read_settings().partitions)
 _installation = Installation()
 _io_manager = LayoutIOManager(installation=_installation)
 
+_assets = [
+    batch_inference_raw_asset(_partitions),
+    inference_errors_asset(_partitions),
+    user_recommendations_asset(_partitions),
+    decorated_recommendations_asset(_partitions),
+    *(sync_asset(connector, _partitions) for connector in connectors().values()),
+    connector_state_asset(_partitions),
+]
+
 defs = dg.Definitions(
-    assets=[
-        batch_inference_raw_asset(_partitions),
-        inference_errors_asset(_partitions),
-        user_recommendations_asset(_partitions),
-        decorated_recommendations_asset(_partitions),
-        *(sync_asset(connector, _partitions) for connector in connectors().values()),
-        connector_state_asset(_partitions),
-    ],
-    jobs=[dg.define_asset_job(JOB, selection="*", description="Every stage of one job run, in order.")],
+    assets=_assets,
+    jobs=[dg.define_asset_job(JOB, selection=_assets, description="Every stage of one job run, in order.")],
     resources={"installation": _installation, "io_manager": _io_manager},
+    loggers={"console": dg.colored_console_logger, OPERATOR_LINES: operator_lines},
     executor=dg.in_process_executor,
 )

@@ -8,6 +8,8 @@ import duckdb
 
 from personalize_connectors.engine.session import open_session
 from personalize_connectors.errors import Terminal
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.partitions import run_tags
 from personalize_connectors.settings import Settings, read_settings
 from personalize_connectors.storage import Storage, open_storage
 
@@ -30,6 +32,20 @@ class Installation(dg.ConfigurableResource[None]):
         """A connection within the memory limit."""
         with open_session(self.settings.memory_limit) as session:
             yield session
+
+
+def job_run(context: dg.AssetExecutionContext) -> JobRun:
+    """The job run that an asset is materialized for, with the run's tags set, whoever launched it.
+
+    Raises:
+        dg.Failure: the partition key is not of the form.
+    """
+    with clear_failures():
+        run = JobRun.parse(context.partition_key)
+    missing = {key: value for key, value in run_tags(run).items() if context.run.tags.get(key) != value}
+    if missing:
+        context.instance.add_run_tags(context.run.run_id, missing)
+    return run
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class JobRun:
     @property
     def run(self) -> str:
         """The run timestamp as it stands in the key."""
-        return self.run_at.strftime(_TIMESTAMP)
+        return f"{self.run_at:%Y-%m-%dT%H-%M-%SZ}".rjust(len("YYYY-MM-DDTHH-MM-SSZ"), "0")
 
     @property
     def key(self) -> str:
@@ -117,5 +117,8 @@ def parse_timestamp(text: str) -> datetime:
         raise BadJobRun(
             f"timestamp {text!r} is not of the form YYYY-MM-DDTHH-MM-SSZ, ISO 8601 (2026-11-22T03:00:00Z) or a date"
         ) from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise BadJobRun(f"timestamp {text!r} is not in the years 1 to 9999 of UTC") from None
     return at.replace(microsecond=0)

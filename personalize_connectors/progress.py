@@ -1,22 +1,42 @@
-"""What a long step is doing right now, for whoever watches; nobody by default."""
+"""What is being done right now, for whoever watches; nobody by default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-_watchers: list[Callable[[str], None]] = []
+
+class Watcher(Protocol):
+    """Hears what is done; from any thread."""
+
+    def line(self, text: str) -> None:
+        """One meaningful step is done."""
+        ...
+
+    def now(self, text: str) -> None:
+        """Something goes on, and replaces what went on before."""
+        ...
+
+
+_watchers: list[Watcher] = []
+
+
+def line(text: str) -> None:
+    """Say that a step is done."""
+    for watcher in _watchers:
+        watcher.line(text)
 
 
 def report(text: str) -> None:
     """Say what is being done."""
     for watcher in _watchers:
-        watcher(text)
+        watcher.now(text)
 
 
 @contextmanager
-def watched_by(watcher: Callable[[str], None]) -> Iterator[None]:
-    """Hear reports from all threads until the block ends."""
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    """Let somebody watch until the block ends."""
     _watchers.append(watcher)
     try:
         yield

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from personalize_connectors.errors import BadSettings
 
 _UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?i?B)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMG]i?)?B)", re.IGNORECASE)
 _SMALLEST_MEMORY = 256 * 2**20
 
 

@@ -13,9 +13,8 @@ from personalize_connectors.engine.batch_output import typed_lines
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.lines import line_batches
 from personalize_connectors.folders import Folder
-from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
-from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
 from personalize_connectors.sources import source_of
 
@@ -63,7 +62,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
     ) -> Iterator[dg.MaterializeResult[Materialization]]:
         """Every line of every .out file of the batch output, typed, with file and line number; unreadable lines too."""
         with clear_failures():
-            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
             for name in config.connectors:
                 connectors()[name].destination(os.environ)

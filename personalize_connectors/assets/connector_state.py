@@ -17,9 +17,8 @@ from personalize_connectors.delivery.state import (
 )
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.folders import Folder
-from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
-from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
 
 NAME = "connector_state"
@@ -55,7 +54,7 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """Per connector one row for each user the destination ever accepted: the fingerprint last accepted."""
-        bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+        bucket, run = installation.bucket, job_run(context)
         found: dict[str, Accepted] = {}
         frames: list[Frame] = []
         missing: dict[str, int] = {}

@@ -21,7 +21,7 @@ from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.records import RecordForm, with_records
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import item_metadata
-from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
@@ -79,7 +79,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """Per connector one row for each user to deliver, and below output/ the decorated record as one line of JSON."""
         with clear_failures(), installation.session() as session:
-            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            bucket, run = installation.bucket, job_run(context)
             config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
             items = recommended_items(session, user_recommendations, metadata)
             decorations = {

@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.engine.batch_output import REASONS
 from personalize_connectors.engine.frame import Frame, Lines, batches
 from personalize_connectors.engine.input_errors import SCHEMA, error_rows, input_errors
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import bad_input_lines
-from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
-from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
 
 NAME = "inference_errors"
@@ -45,7 +45,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
     ) -> Iterator[dg.MaterializeResult[Materialization]]:
         """One row for each line that carries no recommendation, with its reason; bad lines of metadata and mapping too."""
         with clear_failures(), installation.session() as session:
-            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
             others = pa.Table.from_pylist(bad_input_lines(bucket, run.job), schema=SCHEMA)
             kept = config.top.saveBatchInferenceErrors
@@ -68,6 +68,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
                     "bad_metadata_lines": found.metadata_lines,
                     "bad_mapping_rows": found.mapping_rows,
                     "reasons": table(reasons),
+                    **{f"reason_{reason}": found.by_reason.get(reason, 0) for reason in REASONS},
                     "preview": table(first),
                 }
 

@@ -20,7 +20,7 @@ from personalize_connectors.delivery.state import PENDING, pending
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
 from personalize_connectors.folders import Folder
-from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
 
@@ -64,7 +64,7 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
         context: dg.AssetExecutionContext, installation: Installation, decorated_recommendations: Folder
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with clear_failures(), installation.session() as session:
-            run = JobRun.parse(context.partition_key)
+            run = job_run(context)
             config = read_config(installation.bucket, run.job)
             if connector.name not in config.connectors:
                 context.log.info(f"{run.key}: config.json has no connectors.{connector.name}; nothing to do")

@@ -15,7 +15,7 @@ from personalize_connectors.engine.merge import item_lists, merged
 from personalize_connectors.engine.recommendations import SCHEMA, LastLines, last_lines, of_segments, of_users
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import item_mapping
-from personalize_connectors.installation import Installation, clear_failures
+from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
@@ -72,7 +72,7 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """One row per user: the recommended items in rank order, with scores and the query items they came from."""
         with clear_failures(), installation.session() as session:
-            bucket, run = installation.bucket, JobRun.parse(context.partition_key)
+            bucket, run = installation.bucket, job_run(context)
             job_config = read_config(bucket, run.job)
             set_aside = SetAside()
             lines = last_lines(session, batch_inference_raw.scan())

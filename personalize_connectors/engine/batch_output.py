@@ -67,10 +67,11 @@ def _sql(files: list[str], job_type: str) -> str:
         CASE WHEN NOT plain THEN TRY(json_type(text, [{", ".join(map(quoted, paths))}])) END AS types,
         CASE WHEN NOT plain THEN TRY(json_type(text, {quoted(f"$.output.{wanted}[*]")})) END AS element_types,
         CASE WHEN NOT plain THEN list_filter(TRY(json_keys(text, '$.output')),
-          lambda key: key NOT IN ({", ".join(map(quoted, _KNOWN))})) END AS other_keys
+          lambda key: key NOT IN ({", ".join(map(quoted, _KNOWN))})) END AS given_keys
       FROM lines
     ), judged AS (
-      SELECT *, coalesce({", ".join(ids)}) AS query, json.output.{wanted} AS recommended, nullif(json.error, '') AS error,
+      SELECT *, list_filter(given_keys, lambda key, place: list_position(given_keys, key) = place) AS other_keys,
+        coalesce({", ".join(ids)}) AS query, json.output.{wanted} AS recommended, nullif(json.error, '') AS error,
         plain OR len(list_filter(types[4:], lambda type: type IN ({id_types}))) > 0 AS has_id,
         CASE
           WHEN plain THEN NULL
@@ -93,7 +94,7 @@ def _sql(files: list[str], job_type: str) -> str:
       CASE WHEN reason IS NULL THEN recommended END AS recommended,
       CASE WHEN reason IS NULL THEN json.output.scores END AS scores,
       CASE WHEN reason IS NULL AND len(other_keys) > 0 THEN map(other_keys, list_transform(other_keys,
-        lambda key: json_extract(text, '$.output."' || key || '"')::VARCHAR)) END AS extra,
+        lambda key: json_extract(text, '/output/' || {_pointer("key")})::VARCHAR)) END AS extra,
       reason, error AS message,
       CASE WHEN reason IS NOT NULL THEN rtrim(text, chr(13) || chr(10)) END AS text
     FROM judged
@@ -102,6 +103,11 @@ def _sql(files: list[str], job_type: str) -> str:
 
 def _path_value(path: str) -> str:
     return "json" + "".join(f'."{part}"' for part in path.split(".")[1:])
+
+
+def _pointer(key: str) -> str:
+    """A key as part of a JSON pointer (RFC 6901), which takes any key; a JSON path does not."""
+    return f"replace(replace({key}, '~', '~0'), '/', '~1')"
 
 
 def _structure(wanted: str) -> str:
@@ -114,9 +120,10 @@ def _structure(wanted: str) -> str:
 def _plain(job_type: str) -> str:
     """A pattern of the lines that need no second look: as Amazon Personalize writes them, without escapes."""
     id_key = _IDS[job_type][0].rpartition(".")[2]
-    one, many = r'"[^"\\]+"', r'"[^"\\]+"(?:,"[^"\\]+")*'
+    one, number = r'"[^"\\\x00-\x1f]+"', r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+    many, numbers = f"{one}(?:,{one})*", f"(?:{number}(?:,{number})*)?"
     return (
         rf'\{{"input":\{{"{id_key}":{one}(?:,"itemList":\[{many}\])?\}},'
-        rf'"output":\{{"{_LISTS.get(job_type, "recommendedItems")}":\[{many}\](?:,"scores":\[[-+.eE0-9,]*\])?\}}'
-        r'(?:,"error":null)?\}\s*'
+        rf'"output":\{{"{_LISTS.get(job_type, "recommendedItems")}":\[{many}\](?:,"scores":\[{numbers}\])?\}}'
+        r'(?:,"error":null)?\}[ \t\r\n]*'
     )

@@ -40,10 +40,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Blocks that end at a newline, each non-empty; only the last may lack one."""
     pieces: list[bytes] = []
     held = 0
-    first = True
-    for read in blocks:
-        block = read.removeprefix(_BOM) if first else read
-        first = False
+    for block in _without_bom(blocks):
         cut = block.rfind(b"\n") + 1
         if cut:
             yield b"".join([*pieces, block[:cut]])
@@ -55,6 +52,19 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
             pieces = [b"".join(pieces)[:_KEPT_OF_A_LONGER_LINE]]
     if rest := b"".join(pieces):
         yield rest
+
+
+def _without_bom(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The blocks without the byte order mark that a file can begin with, wherever the blocks are cut."""
+    beginning: bytes | None = b""
+    for block in blocks:
+        if beginning is None:
+            yield block
+        elif len(beginning := beginning + block) >= len(_BOM):
+            yield beginning.removeprefix(_BOM)
+            beginning = None
+    if beginning:
+        yield beginning.removeprefix(_BOM)
 
 
 def _batch(file_no: int, line: int, text: bytes) -> pa.RecordBatch:

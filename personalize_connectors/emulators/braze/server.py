@@ -91,8 +91,8 @@ class RunningEmulator:
 
 
 @contextmanager
-def running(settings: BrazeEmulatorSettings | None = None) -> Iterator[RunningEmulator]:
-    """Run an emulator on a free port in a thread of this process, until the block is left."""
+def running(settings: BrazeEmulatorSettings | None = None, port: int = 0) -> Iterator[RunningEmulator]:
+    """Run an emulator in a thread of this process until the block is left; port 0 takes a free one."""
     settings = settings or BrazeEmulatorSettings()
     urls: list[str] = []
     listens = threading.Event()
@@ -102,7 +102,7 @@ def running(settings: BrazeEmulatorSettings | None = None) -> Iterator[RunningEm
         listens.set()
 
     server = _Server(settings, ready)
-    with _listening("127.0.0.1", 0) as listener, urllib3.PoolManager(retries=False) as http:
+    with _listening("127.0.0.1", port) as listener, urllib3.PoolManager(retries=False) as http:
         thread = threading.Thread(target=server.run, args=([listener],), name="braze-emulator", daemon=True)
         thread.start()
         listens.wait()

@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine with Python 3.11 to 3.13 and make:
+#   make demo    the main job on a synthetic shop, in a local folder, against a Braze emulator
+#   make test    the tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo dev test lint lock bench clean
+
+help:
+	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
+	@echo "make dev    the Dagster UI on the bucket, with a Braze emulator beside it unless BRAZE_REST_ENDPOINT_URL is set"
+	@echo "make test   run the tests"
+	@echo "make lint   ruff and mypy"
+	@echo "make bench  time the stages on 200,000 users"
+	@echo "make lock   resolve requirements.lock anew"
+	@echo "make clean  remove .venv and all caches"
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else "Python 3.11 to 3.13 is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(INSTALLED)
+	@$(BIN)/personalize-connectors demo $(ARGS)
+
+dev: $(INSTALLED)
+	@echo "The Dagster UI: http://127.0.0.1:3000"
+	@if [ -n "$$BRAZE_REST_ENDPOINT_URL" ]; then exec $(BIN)/dagster dev; \
+	else exec $(BIN)/personalize-connectors emulate braze -- $(BIN)/dagster dev; fi
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.stages $(ARGS)
+
+lock:
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build *.egg-info

@@ -1,0 +1,143 @@
+"""What the command line shows: progress while something runs, tables, and errors in words."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from personalize_connectors.progress import watched_by
+from personalize_connectors.runs import Outcome, PastRun
+
+_LOG_WIDTH = 200
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_DELTA = ("unchanged", "added", "changed", "missing")
+
+
+@dataclass
+class _Terminal:
+    """A line for each step, and below it what goes on now with the seconds since the beginning."""
+
+    status: Status
+    started: float
+
+    def line(self, text: str) -> None:
+        err.print(escape(text), style="dim")
+
+    def now(self, text: str) -> None:
+        self.status.update(f"{escape(text)} ({time.monotonic() - self.started:.0f} s)")
+
+
+class _Plain:
+    """Plain lines, where nobody sits at a terminal."""
+
+    def line(self, text: str) -> None:
+        err.print(escape(text))
+
+    def now(self, text: str) -> None:
+        """Nothing that is overwritten has a place in a log."""
+
+
+@contextmanager
+def showing_progress(what: str) -> Iterator[None]:
+    """Show what goes on until the block ends."""
+    if not err.is_terminal:
+        with watched_by(_Plain()):
+            yield
+        return
+    with err.status(escape(what)) as status, watched_by(_Terminal(status, time.monotonic())):
+        yield
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """A run's figures as a table, then what went wrong."""
+    table = Table(title=escape(outcome.run.key), title_justify="left", show_header=False, title_style="bold")
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in _figures(outcome):
+        if value is not None:
+            table.add_row(name, value)
+    out.print(table)
+    for text in outcome.warnings:
+        out.print(f"[yellow]warning[/] {escape(text)}")
+    for asset, text in outcome.failures.items():
+        err.print(f"[red]failed[/] {asset}: {escape(text)}")
+
+
+def show_jobs(rows: list[tuple[str, list[PastRun]]]) -> None:
+    """Jobs with their last runs."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("job", "run", "outcome", "started (UTC)"):
+        table.add_column(column, no_wrap=True)
+    for column in ("users", "accepted", "rejected"):
+        table.add_column(column, justify="right")
+    for job, runs in rows:
+        if not runs:
+            table.add_row(job, "-", "never run", "", "", "", "")
+        for place, run in enumerate(runs):
+            users = run.numbers.get("user_recommendations", {}).get("users")
+            syncs = [
+                numbers
+                for asset, numbers in run.numbers.items()
+                if asset.endswith("_sync") and numbers.get("configured")
+            ]
+            sums = [
+                str(sum(numbers[key] for numbers in syncs)) if syncs else ""
+                for key in ("accepted", "rejected")
+            ]
+            started = f"{run.started:%Y-%m-%d %H:%M:%S}" if run.started else ""
+            table.add_row(
+                job if not place else "",
+                run.run_at,
+                run.status,
+                started,
+                "" if users is None else str(users),
+                *sums,
+            )
+    out.print(table)
+
+
+def _figures(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
+    numbers = outcome.numbers
+    raw, errors = numbers.get("batch_inference_raw", {}), numbers.get("inference_errors", {})
+    yield "lines read", _number(raw.get("lines"))
+    yield "error lines", _number(errors.get("error_lines"))
+    for key, value in errors.items():
+        if key.startswith("reason_") and value:
+            yield f"  {key.removeprefix('reason_').replace('_', ' ')}", _number(value)
+    yield "users", _number(numbers.get("user_recommendations", {}).get("users"))
+    decorated = numbers.get("decorated_recommendations", {})
+    for key in _DELTA:
+        yield f"  {key}", _number(_total(decorated, key))
+    syncs = {
+        asset: found
+        for asset, found in numbers.items()
+        if asset.endswith("_sync") and found.get("configured")
+    }
+    for asset, found in syncs.items():
+        prefix = f"{asset.removesuffix('_sync')} " if len(syncs) > 1 else ""
+        yield f"{prefix}requests", _number(found["requests"])
+        yield f"{prefix}accepted / rejected", f"{found['accepted']:,} / {found['rejected']:,}"
+        yield f"{prefix}data points sent", _number(found["data_points_sent"])
+    yield "data points saved", _number(_total(decorated, "data_points_saved"))
+    yield "seconds", f"{outcome.seconds:.1f}"
+
+
+def _total(decorated: dict[str, Any], key: str) -> int | None:
+    found = [value for name, value in decorated.items() if name == key or name.endswith(f"_{key}")]
+    return sum(found) if found else None
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else f"{value:,}"

@@ -1,0 +1,122 @@
+"""The demo: two days of a synthetic shop through the real assets, against the Braze emulator in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from rich.markup import escape
+
+from personalize_connectors import layout
+from personalize_connectors.console import out, show_outcome, showing_progress
+from personalize_connectors.demo.shop import DAYS, PERSONAL_JOB, SIMILAR_JOB, ShopSize, write_day
+from personalize_connectors.errors import BadSettings
+from personalize_connectors.instance import open_instance
+from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.runs import execute
+from personalize_connectors.settings import read_settings
+
+_OUTPUTS = "personalize/batch_inference"
+
+
+def run_demo(users: int, root: str | None) -> bool:
+    """Run the whole demo; whether every run went well."""
+    if root:
+        os.environ["CONNECTORS_ROOT"] = root
+    settings = read_settings()
+    if "://" in settings.root:
+        raise BadSettings(f"the demo works in a local folder, not in {settings.root}; give one with --root")
+    folder = Path(settings.root).resolve()
+    started = time.monotonic()
+    _clear(folder)
+    went_well = True
+    with open_instance() as instance, _emulator():
+        for day, run_at in enumerate(DAYS):
+            with showing_progress(f"making day {day + 1} of a shop with {users:,} users"):
+                write_day(folder, day, ShopSize(users=users))
+            for job in (PERSONAL_JOB, SIMILAR_JOB):
+                run = JobRun(Job.parse(job), run_at)
+                with showing_progress(run.key):
+                    outcome = execute(instance, settings, run)
+                out.print(f"\n[bold]Day {day + 1}[/]")
+                show_outcome(outcome)
+                went_well = went_well and not outcome.failures
+        _show_profile()
+    out.print(f"\nAll in {time.monotonic() - started:.0f} s.")
+    _show_next(folder)
+    return went_well
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier demo left, and nothing else."""
+    for job in (PERSONAL_JOB, SIMILAR_JOB):
+        shutil.rmtree(folder / layout.job_folder(Job.parse(job)), ignore_errors=True)
+    for name in ("picks_for_you", "similar_items"):
+        shutil.rmtree(folder / _OUTPUTS / name, ignore_errors=True)
+
+
+@contextmanager
+def _emulator() -> Iterator[None]:
+    """The emulator beside us, and the environment that leads there; whatever led to a real Braze is put aside."""
+    command = [sys.executable, "-m", "personalize_connectors.cli", "emulate", "braze", "--port", "0"]
+    names = ("BRAZE_REST_ENDPOINT_URL", "BRAZE_API_KEY")
+    before = {name: os.environ.get(name) for name in names}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            announced = process.stdout.readline() if process.stdout else ""
+            if not announced.startswith("export "):
+                raise BadSettings(
+                    "the Braze emulator did not start; see: personalize-connectors emulate braze --port 0"
+                )
+            for word in announced.split()[1:]:
+                name, _, value = word.partition("=")
+                os.environ[name] = value
+            yield
+        finally:
+            process.terminate()
+            for name, earlier in before.items():
+                os.environ.pop(name, None)
+                if earlier is not None:
+                    os.environ[name] = earlier
+
+
+def _show_profile() -> None:
+    """One user's profile, read back."""
+    url, key = os.environ["BRAZE_REST_ENDPOINT_URL"], os.environ["BRAZE_API_KEY"]
+    answer = requests.post(
+        f"{url}/users/export/ids",
+        json={"external_ids": ["user-000001"]},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=10,
+    )
+    for user in answer.json().get("users", []):
+        out.print(f"\nThe profile of {user['external_id']} in the emulator now:")
+        for name, value in user["custom_attributes"].items():
+            text = (
+                ", ".join(str(item.get("name", item["itemId"])) for item in value[:4]) + ", ..."
+                if isinstance(value, list)
+                else value
+            )
+            out.print(f"  {escape(name)}: {escape(str(text))}")
+
+
+def _show_next(folder: Path) -> None:
+    out.print("\nWhat to look at next:")
+    if Path("Makefile").is_file() and Path("workspace.yaml").is_file():
+        out.print(
+            "  make dev            the Dagster UI on this bucket: the asset graph, the runs, their plots"
+        )
+    else:
+        home = os.environ["DAGSTER_HOME"]
+        out.print(
+            f"  DAGSTER_HOME={home} CONNECTORS_ROOT={folder} dagster dev -m personalize_connectors.definitions"
+        )
+    out.print(f"  {escape(str(folder))}   the bucket: etl_jobs/, with each job's stages, errors and output")
+    out.print("  personalize-connectors jobs   the jobs and their last runs")

@@ -1,0 +1,134 @@
+"""Job runs through Dagster, from our own command line: the same assets that the UI and the sensor run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from personalize_connectors.definitions import JOB, defs
+from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.jobs import read_config
+from personalize_connectors.operator_lines import NAME as LOGGER
+from personalize_connectors.partitions import register, run_tags
+from personalize_connectors.settings import Settings
+from personalize_connectors.sources import newest_source, source_of
+from personalize_connectors.storage import Storage
+
+Numbers = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job run ended.
+
+    Attributes:
+        run: The job run.
+        run_id: Dagster's id.
+        failures: Asset to what went wrong, in words for people; empty where all went well.
+        warnings: What the checks that do not stop a run say.
+        numbers: Asset to the metadata of its materialization.
+        seconds: Wall time.
+    """
+
+    run: JobRun
+    run_id: str
+    failures: dict[str, str]
+    warnings: list[str]
+    numbers: Numbers
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run that Dagster remembers."""
+
+    run_at: str
+    status: str
+    started: datetime | None
+    numbers: Numbers
+
+
+def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
+    """The job run at a timestamp, or of the job's newest source; there must be a source for it."""
+    config = read_config(bucket, job)
+    if at is None:
+        return JobRun(job, newest_source(bucket, job, config).at)
+    run = JobRun(job, at)
+    source_of(bucket, config, run)
+    return run
+
+
+def execute(
+    instance: dg.DagsterInstance, settings: Settings, run: JobRun, *, allow_user_drop: bool = False
+) -> Outcome:
+    """Register a job run's partition and materialize everything, in this process."""
+    register(instance, settings.partitions, run)
+    started = time.monotonic()
+    result = defs.resolve_job_def(JOB).execute_in_process(
+        instance=instance,
+        partition_key=run.key,
+        tags=run_tags(run),
+        run_config={
+            "loggers": {LOGGER: {"config": {}}},
+            "ops": {"user_recommendations": {"config": {"allow_user_drop": allow_user_drop}}},
+        },
+        raise_on_error=False,
+    )
+    checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    blocked = {
+        check.asset_key.path[-1]: str(check.description)
+        for check in checks
+        if check.severity == dg.AssetCheckSeverity.ERROR
+    }
+    failures = {str(event.step_key): _failure(event) for event in result.all_events if event.is_step_failure}
+    return Outcome(
+        run=run,
+        run_id=result.run_id,
+        failures=failures | blocked,
+        warnings=[str(check.description) for check in checks if check.severity == dg.AssetCheckSeverity.WARN],
+        numbers={
+            event.materialization.asset_key.path[-1]: _values(event.materialization.metadata)
+            for event in result.get_asset_materialization_events()
+        },
+        seconds=time.monotonic() - started,
+    )
+
+
+def past_runs(instance: dg.DagsterInstance, job: Job, limit: int) -> list[PastRun]:
+    """The newest runs of a job, newest first, whoever launched them."""
+    records = instance.get_run_records(dg.RunsFilter(tags={"job": str(job)}), limit=limit)
+    return [
+        PastRun(
+            run_at=record.dagster_run.tags.get("run_at", ""),
+            status=record.dagster_run.status.value.lower(),
+            started=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
+            numbers=_numbers(instance, record.dagster_run.run_id),
+        )
+        for record in records
+    ]
+
+
+def _numbers(instance: dg.DagsterInstance, run_id: str) -> Numbers:
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    found = (entry.asset_materialization for entry in entries)
+    return {entry.asset_key.path[-1]: _values(entry.metadata) for entry in found if entry}
+
+
+def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: entry.value for key, entry in metadata.items()}
+
+
+def _failure(event: dg.DagsterEvent) -> str:
+    """Our own words where there are some, else the innermost error."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else "failed without a word"

@@ -1,0 +1,106 @@
+"""What is wrong with the jobs of a bucket, without running them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from personalize_connectors import layout
+from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.errors import BadInput, BadSettings, ConnectorsError, NotFound
+from personalize_connectors.inputs import bad_input_lines, item_metadata
+from personalize_connectors.job_config import JobConfig
+from personalize_connectors.job_run import Job
+from personalize_connectors.jobs import jobs, misnamed_jobs, read_config
+from personalize_connectors.sources import sources
+from personalize_connectors.storage import Storage
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about a job (or the bucket): an `error` stops its runs, a `warning` does not."""
+
+    subject: str
+    level: Literal["ok", "warning", "error"]
+    text: str
+
+
+def validate(bucket: Storage, job: Job | None = None) -> Iterator[Finding]:
+    """Findings on one job or on all; the attributes of all jobs are compared in any case."""
+    known = jobs(bucket)
+    if job and job not in known:
+        read_config(bucket, job)  # says what is there
+    configs: dict[Job, JobConfig] = {}
+    for each in known:
+        try:
+            configs[each] = read_config(bucket, each)
+        except ConnectorsError as error:
+            if job in (None, each):
+                yield Finding(str(each), "error", str(error))
+            continue
+        if job in (None, each):
+            yield from _inputs(bucket, each, configs[each])
+    for folder in misnamed_jobs(bucket) if job is None else []:
+        yield Finding(
+            folder,
+            "warning",
+            f"{bucket.uri(folder)} is no job: its type is unknown or its name is not of the form",
+        )
+    for first, second, name, shared in _collisions(configs):
+        if job in (None, first, second):
+            text = (
+                f"{first} and {second} both write {', '.join(shared)} of {name}; the one that runs last wins"
+            )
+            yield Finding(str(first), "warning", text)
+    if not known:
+        yield Finding(
+            bucket.uri(layout.JOBS),
+            "warning",
+            "there is no job yet; make one: personalize-connectors new-job",
+        )
+
+
+def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:
+    subject = str(job)
+    try:
+        found = sources(bucket, config)
+        bad = bad_input_lines(bucket, job)
+        items = len(item_metadata(bucket, job).lines)
+    except (NotFound, BadInput) as error:
+        yield Finding(subject, "error", str(error))
+        return
+    for row in bad[:5]:
+        yield Finding(
+            subject,
+            "warning",
+            f"{row['input']} {row['file']} line {row['line']}: {row['reason']}: {row['text']!r:.100}",
+        )
+    if len(bad) > 5:  # noqa: PLR2004 - enough for a person
+        yield Finding(subject, "warning", f"{len(bad):,} lines of the inputs cannot be used in all")
+    if not found:
+        yield Finding(subject, "warning", f"no batch output yet in {config.top.batchInferencePath}")
+    for name in config.connectors:
+        try:
+            connectors()[name].destination(os.environ)
+        except BadSettings as error:
+            yield Finding(subject, "warning", str(error))
+    newest = f"the newest of {found[-1].at.isoformat()}" if found else "none to run"
+    yield Finding(
+        subject,
+        "ok",
+        f"config.json is right; {items:,} items with metadata; {len(found)} batch outputs, {newest}",
+    )
+
+
+def _collisions(configs: dict[Job, JobConfig]) -> Iterator[tuple[Job, Job, str, list[str]]]:
+    written = [
+        (job, name, connectors()[name].attributes(settings))
+        for job, config in configs.items()
+        for name, settings in config.connectors.items()
+    ]
+    for place, (first, name, attributes) in enumerate(written):
+        for second, other, more in written[place + 1 :]:
+            if name == other and (shared := sorted(attributes & more)):
+                yield first, second, name, shared
