@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test lint lock bench clean
+.PHONY: help demo dev test test-wheel lint lock bench clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
 	@echo "make dev    the Dagster UI on the bucket, with a Braze emulator beside it unless BRAZE_REST_ENDPOINT_URL is set"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff and mypy"
+	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make clean  remove .venv and all caches"
@@ -35,6 +36,15 @@ dev: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-wheel: $(INSTALLED)
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir "$$folder" .; \
+	$(PYTHON) -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/python" -m pip install --quiet "$$folder"/*.whl; \
+	mkdir "$$folder/empty"; cd "$$folder/empty"; \
+	env -u CONNECTORS_ROOT -u DAGSTER_HOME "$$folder/venv/bin/personalize-connectors" demo --users 2000 >demo.log || { cat demo.log; exit 1; }; \
+	grep "accepted / rejected" demo.log; echo "the wheel runs the demo"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

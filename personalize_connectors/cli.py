@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 
 import click
 
-from personalize_connectors.errors import ConnectorsError, Transient
+from personalize_connectors.errors import BadSettings, ConnectorsError, Transient
 from personalize_connectors.job_run import JOB_TYPES, Job, parse_timestamp
 
 RUN_FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
@@ -176,7 +177,7 @@ def emulate_braze(port: int, api_key: str, command: tuple[str, ...]) -> None:
     if command:
         with running(settings, port=port) as emulator:
             variables = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": api_key}
-            sys.exit(subprocess.call(command, env={**os.environ, **variables}))  # noqa: S603 - the user's own command
+            sys.exit(_run_beside(command, variables))
 
     def ready(url: str) -> None:
         click.echo(f"export BRAZE_REST_ENDPOINT_URL={url} BRAZE_API_KEY={api_key}")
@@ -186,6 +187,18 @@ def emulate_braze(port: int, api_key: str, command: tuple[str, ...]) -> None:
         )
 
     serve(settings, port=port, ready=ready)
+
+
+def _run_beside(command: tuple[str, ...], variables: dict[str, str]) -> int:
+    """Run the user's command to its end; who ends us ends it, and Ctrl-C reaches it by itself."""
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **variables})  # noqa: S603 - the user's own command
+    except OSError as error:
+        raise BadSettings(f"{command[0]!r} cannot be started: {error.strerror}") from None
+    with process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return process.wait()
 
 
 def _bucket() -> Any:

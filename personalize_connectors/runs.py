@@ -85,6 +85,8 @@ def execute(
         for check in checks
         if check.severity == dg.AssetCheckSeverity.ERROR
     }
+    if not result.success and not any(event.is_step_failure for event in result.all_events) and not blocked:
+        blocked = {"run": _run_failure(result)}
     failures = {str(event.step_key): _failure(event) for event in result.all_events if event.is_step_failure}
     return Outcome(
         run=run,
@@ -123,12 +125,21 @@ def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry.value for key, entry in metadata.items()}
 
 
+def _run_failure(result: dg.ExecuteInProcessResult) -> str:
+    """Why a run failed outside of its steps."""
+    found = [event.job_failure_data.error for event in result.all_events if event.is_job_failure]
+    return next((_innermost(error) for error in found if error), "failed without a word")
+
+
+def _innermost(error: Any) -> str:
+    while error.cause:
+        error = error.cause
+    return str(error.message).strip()
+
+
 def _failure(event: dg.DagsterEvent) -> str:
     """Our own words where there are some, else the innermost error."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return str(data.user_failure_data.description)
-    error = data.error
-    while error and error.cause:
-        error = error.cause
-    return error.message.strip() if error else "failed without a word"
+    return _innermost(data.error) if data.error else "failed without a word"

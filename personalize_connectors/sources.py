@@ -58,26 +58,35 @@ def source_of(bucket: Storage, config: JobConfig, run: JobRun) -> Source:
     Raises:
         NotFound: there is none; the text says where it was looked for and what is there.
     """
-    found = sources(bucket, config)
+    found = _some_sources(bucket, run.job, config)
     fitting = [source for source in found if source.at <= run.run_at]
-    if fitting:
-        return fitting[-1]
-    looked = bucket.uri("") if "://" not in config.top.batchInferencePath else ""
-    where = f"{config.top.batchInferencePath} (batchInferencePath" + (f", from {looked})" if looked else ")")
-    if not found:
-        raise NotFound(f"run {run.key}: no .out file in {where} or the folders directly in it")
-    raise NotFound(
-        f"run {run.key}: the oldest batch output in {where} is {found[0].uri} of {found[0].at.isoformat()}, younger than the run"
-    )
+    if not fitting:
+        raise NotFound(
+            f"run {run.key}: the oldest batch output in {_where(bucket, config)} is {found[0].uri} of "
+            f"{found[0].at.isoformat()}, younger than the run"
+        )
+    return fitting[-1]
 
 
 def newest_source(bucket: Storage, job: Job, config: JobConfig) -> Source:
     """The newest source of a job; NotFound where there is none."""
-    return source_of(bucket, config, JobRun(job, datetime.max.replace(microsecond=0, tzinfo=UTC)))
+    return _some_sources(bucket, job, config)[-1]
+
+
+def _some_sources(bucket: Storage, job: Job, config: JobConfig) -> list[Source]:
+    found = sources(bucket, config)
+    if not found:
+        raise NotFound(f"{job}: no .out file in {_where(bucket, config)} or the folders directly in it")
+    return found
+
+
+def _where(bucket: Storage, config: JobConfig) -> str:
+    path = config.top.batchInferencePath
+    return f"{path} (batchInferencePath" + (")" if _is_absolute(path) else f", from {bucket.uri('')})")
 
 
 def _place(bucket: Storage, path: str) -> tuple[Storage, str]:
-    if "://" in path or path.startswith(("/", "~")):
+    if _is_absolute(path):
         try:
             return open_storage(path), ""
         except BadSettings as error:
@@ -88,6 +97,10 @@ def _place(bucket: Storage, path: str) -> tuple[Storage, str]:
             f"batchInferencePath {path!r} leads out of the bucket; write an absolute path or an s3:// address"
         )
     return bucket, "/".join(parts)
+
+
+def _is_absolute(path: str) -> bool:
+    return "://" in path or path.startswith(("/", "~"))
 
 
 def _outputs(files: list[Object]) -> tuple[Object, ...]:

@@ -37,7 +37,7 @@ def run_demo(users: int, root: str | None) -> bool:
     started = time.monotonic()
     _clear(folder)
     went_well = True
-    with open_instance() as instance, _emulator():
+    with open_instance() as instance, emulator():
         for day, run_at in enumerate(DAYS):
             with showing_progress(f"making day {day + 1} of a shop with {users:,} users"):
                 write_day(folder, day, ShopSize(users=users))
@@ -63,7 +63,7 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def _emulator() -> Iterator[None]:
+def emulator() -> Iterator[None]:
     """The emulator beside us, and the environment that leads there; whatever led to a real Braze is put aside."""
     command = [sys.executable, "-m", "personalize_connectors.cli", "emulate", "braze", "--port", "0"]
     names = ("BRAZE_REST_ENDPOINT_URL", "BRAZE_API_KEY")

@@ -1,0 +1,43 @@
+"""The demo, end to end."""
+
+import re
+
+import pytest
+
+from personalize_connectors.demo.run import run_demo
+from personalize_connectors.errors import BadSettings
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("CONNECTORS_ROOT", "")
+    monkeypatch.setenv("BRAZE_REST_ENDPOINT_URL", "https://rest.iad-01.braze.com")
+    monkeypatch.setenv("BRAZE_API_KEY", "a real key")
+
+
+def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, capsys):
+    """The demo delivers both days to its own emulator, whatever the environment says, and can be run again."""
+    for _ in range(2):
+        assert run_demo(1000, None)
+        printed = capsys.readouterr().out
+        assert printed.count("accepted / rejected") == 4
+        assert "│ 996 / 0 │" in re.sub(" +", " ", printed)
+        assert "The profile of user-000001 in the emulator now:" in printed
+    assert (tmp_path / "bucket/etl_jobs/user_personalization/demo_picks_for_you/config.json").is_file()
+
+
+def test_the_demo_leaves_other_jobs_alone(tmp_path):
+    """What is not the demo's stays as it is."""
+    mine = tmp_path / "shop/etl_jobs/user_personalization/daily/config.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert run_demo(100, str(tmp_path / "shop"))
+    assert mine.read_text() == "mine"
+
+
+def test_the_demo_keeps_off_s3():
+    """The demo refuses a bucket that is not a local folder."""
+    with pytest.raises(BadSettings, match="the demo works in a local folder, not in s3://bucket"):
+        run_demo(100, "s3://bucket")

@@ -1,0 +1,220 @@
+"""The command line: what it prints, and the exit codes that scripts rely on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from personalize_connectors.cli import main
+from personalize_connectors.emulators.braze import running
+
+OUTPUT = "personalize/batch_inference/daily/batch_daily_2026_11_22_03_00_00"
+KEY = "user_personalization/daily|2026-11-22T03-00-00Z"
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """An empty bucket, with Dagster's instance beside it and no destination."""
+    home = tmp_path / "dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("CONNECTORS_ROOT", str(tmp_path / "bucket"))
+    for name in (
+        "BRAZE_REST_ENDPOINT_URL",
+        "BRAZE_API_KEY",
+        "CONNECTORS_PARTITIONS",
+        "CONNECTORS_MEMORY_LIMIT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "bucket"
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    """A Braze emulator that the environment leads to."""
+    with running() as braze:
+        monkeypatch.setenv("BRAZE_REST_ENDPOINT_URL", braze.url)
+        monkeypatch.setenv("BRAZE_API_KEY", braze.api_key)
+        yield braze
+
+
+@pytest.fixture
+def command(capsys):
+    """Run the command line and give exit code, standard output and standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def add_output(bucket: Path, users: dict[str, list[str]]) -> None:
+    """One batch output of the job daily."""
+    lines = [
+        {"input": {"userId": user}, "output": {"recommendedItems": items}} for user, items in users.items()
+    ]
+    folder = bucket / OUTPUT
+    folder.mkdir(parents=True)
+    (folder / "users.json.out").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_new_job_is_a_config_that_validates(bucket, command):
+    """A new job's commented config.json is right as it stands."""
+    code, printed, _ = command("new-job", "related_items", "similar")
+    assert code == 0
+    assert f"{bucket}/etl_jobs/related_items/similar/config.json" in printed
+    mapping = bucket / "etl_jobs/related_items/similar/input/user_item_mapping/views.csv"
+    mapping.write_text("USER_ID,ITEM_ID\nana,lamp\n")
+    code, printed, _ = command("validate", "related_items/similar")
+    assert code == 0
+    assert (
+        "ok      related_items/similar: config.json is right; 0 items with metadata; 0 batch outputs"
+        in printed
+    )
+
+
+def test_new_job_never_overwrites(bucket, command):
+    """A job that is there already is left alone."""
+    command("new-job", "user_personalization", "daily")
+    config = bucket / "etl_jobs/user_personalization/daily/config.json"
+    config.write_text("mine")
+    code, _, error = command("new-job", "user_personalization", "daily")
+    assert (code, config.read_text()) == (2, "mine")
+    assert "is there already; choose another name" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "user_personalization/dayly"], 2, "Did you mean user_personalization/daily?"),
+        (["run", "user_personalisation/daily"], 2, "Did you mean user_personalization?"),
+        (["run", "daily"], 2, "'daily' is not a job: write <job_type>/<job_name>"),
+        (["run", "user_personalization/../daily"], 2, "is not of the form"),
+        (
+            ["run", "user_personalization/daily", "--at", "yesterday"],
+            2,
+            "timestamp 'yesterday' is not of the form",
+        ),
+        (["run", "user_personalization/daily", "--at", "2026-11-21"], 2, "younger than the run"),
+        (["add-run", "related_items/none"], 2, "personalize-connectors new-job related_items none"),
+        (["runn"], 2, "No such command 'runn'"),
+        (["new-job", "rankings", "x"], 2, "is not one of"),
+        (["emulate", "braze", "--port", "99999"], 2, "99999"),
+    ],
+)
+def test_typing_mistakes(bucket, command, arguments, code, words):
+    """A typing mistake is told in words, with what would be right, and exit code 2."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {"ana": ["lamp"]})
+    ended, _, error = command(*arguments)
+    assert ended == code
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_a_bad_bucket_is_told_in_words(command, bucket, monkeypatch):
+    """A root that is neither folder nor S3 is an error with exit code 2."""
+    monkeypatch.setenv("CONNECTORS_ROOT", "ftp://bucket")
+    assert command("jobs") == (
+        2,
+        "",
+        "error: 'ftp://bucket' is neither a local folder nor s3://bucket[/prefix]\n",
+    )
+
+
+def test_debug_shows_the_traceback(command, bucket):
+    """With --debug an error comes as Python has it."""
+    from personalize_connectors.errors import NotFound
+
+    with pytest.raises(NotFound):
+        main(["--debug", "run", "user_personalization/daily"])
+
+
+def test_validate_lists_all_that_is_wrong(bucket, command):
+    """Every problem of a config is one line, and the exit code is 1."""
+    folder = bucket / "etl_jobs/user_personalization/daily"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(
+        '{"batchInferencPath": "x", "itemsPerUser": "many", "connectors": {"braze": {"payload": "list"}}}'
+    )
+    code, printed, _ = command("validate")
+    assert code == 1
+    assert len([line for line in printed.splitlines() if line.startswith("error")]) == 4
+    assert "$.batchInferencPath: unknown key; did you mean 'batchInferencePath'?" in printed
+
+
+def test_validate_names_jobs_that_write_the_same(bucket, command):
+    """Two jobs that write one attribute of one destination are named."""
+    for name in ("daily", "weekly"):
+        command("new-job", "user_personalization", name)
+    code, printed, _ = command("validate")
+    assert code == 0
+    text = (
+        "user_personalization/daily and user_personalization/weekly both write recommendation_items of braze"
+    )
+    assert text in printed
+
+
+def test_schema_is_json(command, bucket):
+    """The schema of config.json is printed as JSON and names the connectors."""
+    code, printed, _ = command("schema")
+    assert code == 0
+    assert list(json.loads(printed)["properties"]["connectors"]["properties"]) == ["braze"]
+
+
+def test_run_delivers_and_jobs_shows_it(bucket, command, emulator):
+    """A run delivers to the destination, prints its figures, and stands in the list of jobs."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {"ana": ["lamp", "tea"], "ben": ["tea"]})
+    code, printed, lines = command("run", "user_personalization/daily")
+    assert code == 0
+    assert KEY in printed
+    assert "2 accepted, 0 rejected in 1 requests" in lines
+    assert sorted(emulator.profiles()) == ["ana", "ben"]
+    code, printed, _ = command("jobs")
+    assert printed.splitlines()[1].split()[:3] == [
+        "user_personalization/daily",
+        "2026-11-22T03-00-00Z",
+        "success",
+    ]
+    assert printed.splitlines()[1].split()[-3:] == ["2", "2", "0"]
+
+
+def test_add_run_prints_the_key_alone(bucket, command):
+    """The key is all that stands on standard output, so that a script can take it."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {"ana": ["lamp"]})
+    assert command("add-run", "user_personalization/daily") == (0, f"{KEY}\n", "")
+    later = "user_personalization/daily|2026-11-23T00-00-00Z\n"
+    assert command("add-run", "user_personalization/daily", "--at", "2026-11-23") == (0, later, "")
+
+
+def test_a_failed_run_ends_with_1_and_what_to_do(bucket, command):
+    """Without a destination nothing is read, and the error says what to set."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {"ana": ["lamp"]})
+    code, _, error = command("run", "user_personalization/daily")
+    assert code == 1
+    assert "failed batch_inference_raw: BRAZE_REST_ENDPOINT_URL and BRAZE_API_KEY not set" in error
+    assert "Traceback" not in error
+    assert not (bucket / "etl_jobs/user_personalization/daily/stages").exists()
+
+
+def test_a_drop_of_users_is_let_through_on_request(bucket, command, emulator):
+    """A run that a drop of users blocks says so, and delivers with --allow-user-drop."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {f"user-{number}": ["lamp"] for number in range(10)})
+    command("run", "user_personalization/daily")
+    (bucket / OUTPUT).rename(bucket / OUTPUT.replace("11_22", "11_21"))
+    add_output(bucket, {"user-0": ["tea"]})
+    command("run", "user_personalization/daily", "--at", "2026-11-21T03:00:00Z")
+    code, _, error = command("run", "user_personalization/daily")
+    assert code == 1
+    assert "a drop of 90.0%, at most 30.0%" in error
+    code, _, _ = command("run", "user_personalization/daily", "--allow-user-drop")
+    assert code == 0
+    assert emulator.profiles()["user-0"]["recommendation_items"] == [{"itemId": "tea"}]
