@@ -21,7 +21,7 @@ def input_files(bucket: Storage, folder: str, ending: str) -> list[Object]:
     return [
         found
         for found in bucket.objects(folder)
-        if found.name[0] not in "_." and found.name.lower().endswith(ending)
+        if not found.name.startswith(("_", ".")) and found.name.lower().endswith(ending)
     ]
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 import duckdb
 
 from personalize_connectors.engine.session import open_session
-from personalize_connectors.errors import Terminal
+from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.partitions import run_tags
 from personalize_connectors.settings import Settings, read_settings
@@ -50,8 +50,8 @@ def job_run(context: dg.AssetExecutionContext) -> JobRun:
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """Turn what will never work as it is into a failure that Dagster does not retry, with our text and no traceback."""
+    """Turn our errors into failures with our text; what will never work as it is, Dagster does not retry."""
     try:
         yield
-    except Terminal as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+    except ConnectorsError as error:
+        raise dg.Failure(str(error), allow_retries=isinstance(error, Transient)) from None

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +20,7 @@ from personalize_connectors.errors import InvalidConfig
 from personalize_connectors.job_run import Job
 
 _SHOWN = 80
+_LEAST_INTEGER, _MOST_INTEGER = -(2**63), 2**64 - 1
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -88,7 +90,7 @@ def parse_config(content: bytes, uri: str, job: Job) -> JobConfig:
     """
     try:
         raw, repeated = _load(content)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidConfig(f"{uri}: is not JSON: {error}") from None
     problems = [Problem(path, "stands here more than once; keep one") for path in repeated]
     top = _validate(TopLevel, raw, "$", problems)
@@ -109,16 +111,18 @@ def schema() -> dict[str, Any]:
     """The JSON schema of config.json with the connectors that are installed."""
     result = TopLevel.model_json_schema()
     models = {name: connector.settings.model_json_schema() for name, connector in connectors().items()}
+    comments = {"^//": {"description": "A comment."}}
     definitions = {key: value for model in models.values() for key, value in model.pop("$defs", {}).items()}
     result["properties"]["connectors"] = {
         "type": "object",
         "description": TopLevel.model_fields["connectors"].description,
-        "properties": models,
+        "properties": {name: model | {"patternProperties": comments} for name, model in models.items()},
+        "patternProperties": comments,
         "additionalProperties": False,
         "minProperties": 1,
     }
     result["properties"]["$schema"] = {"type": "string"}
-    result["patternProperties"] = {"^//": {"description": "A comment."}}
+    result["patternProperties"] = comments
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     if definitions:
         result["$defs"] = {**result.get("$defs", {}), **definitions}
@@ -139,7 +143,21 @@ def _load(content: bytes) -> tuple[Any, list[str]]:
     def constant(text: str) -> Any:
         raise ValueError(f"{text} is no JSON number")
 
-    return json.loads(content.decode("utf-8-sig"), object_pairs_hook=pairs, parse_constant=constant), repeated
+    def number(text: str) -> int | float:
+        value = int(text) if text.lstrip("-").isdecimal() else float(text)
+        if not (_LEAST_INTEGER <= value <= _MOST_INTEGER if isinstance(value, int) else isfinite(value)):
+            raise ValueError(f"{text} does not fit 64 bits")
+        return value
+
+    loaded = json.loads(
+        content.decode("utf-8-sig"),
+        object_pairs_hook=pairs,
+        parse_constant=constant,
+        parse_int=number,
+        parse_float=number,
+    )
+    json.dumps(loaded, ensure_ascii=False).encode()  # refuses halves of characters
+    return loaded, repeated
 
 
 def _connectors(blocks: Any, problems: list[Problem]) -> Iterator[tuple[str, ConnectorSettings]]:
@@ -180,7 +198,7 @@ def _problem(model: type[BaseModel], base: str, details: Any) -> Problem:
         return Problem(path, f"is missing, and needed: {field.description}")
     if kind in ("model_type", "dict_type"):
         return Problem(path, f"is {value}; it must be an object {{...}}")
-    message = details["msg"].removeprefix("Value error, ")
+    message = details["msg"].removeprefix("Value error, ").partition(" after validation")[0]
     return Problem(path, f"is {value}: {message[0].lower()}{message[1:]}")
 
 

@@ -72,7 +72,7 @@ class JobRun:
     @property
     def run(self) -> str:
         """The run timestamp as it stands in the key."""
-        return f"{self.run_at:%Y-%m-%dT%H-%M-%SZ}".rjust(len("YYYY-MM-DDTHH-MM-SSZ"), "0")
+        return self.run_at.replace(tzinfo=None).isoformat().replace(":", "-") + "Z"
 
     @property
     def key(self) -> str:

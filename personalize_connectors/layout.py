@@ -48,7 +48,8 @@ def metadata_folder(job: Job) -> str:
 
 def partition(run_at: datetime) -> str:
     """The year/month/day/time folder of a run timestamp."""
-    return run_at.astimezone(UTC).strftime("year=%Y/month=%m/day=%d/time=%H%M%S")
+    at = run_at.astimezone(UTC)
+    return f"year={at.year:04}/{at:month=%m/day=%d/time=%H%M%S}"
 
 
 def run_at_of(path: str) -> datetime | None:

@@ -104,7 +104,9 @@ def _is_absolute(path: str) -> bool:
 
 
 def _outputs(files: list[Object]) -> tuple[Object, ...]:
-    return tuple(found for found in files if found.name[0] not in "_." and found.name.endswith(".out"))
+    return tuple(
+        found for found in files if not found.name.startswith(("_", ".")) and found.name.endswith(".out")
+    )
 
 
 def _source(storage: Storage, folder: str, files: tuple[Object, ...]) -> Source:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +18,12 @@ from typing import Any, Protocol
 import obstore
 import pyarrow as pa
 import pyarrow.dataset as ds
+from obstore.exceptions import InvalidPathError
 from obstore.fsspec import FsspecStore
 from obstore.store import LocalStore, ObjectStore, S3Store
 from pyarrow import fs
 
-from personalize_connectors.errors import BadSettings
+from personalize_connectors.errors import BadInput, BadSettings
 from personalize_connectors.layout import SUCCESS
 
 _BLOCK = 1 << 20
@@ -64,20 +65,17 @@ class Storage:
 
     def objects(self, folder: str) -> list[Object]:
         """All objects below a folder, at any depth, by path; none where the folder is not there."""
-        found = (
-            Object(meta["path"], meta["size"], meta["last_modified"], meta.get("e_tag") or "")
-            for page in obstore.list(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
-            for meta in page
-        )
-        return sorted(found, key=lambda entry: entry.path)
+        found = obstore.list(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
+        with self._clear_names(folder):
+            return _by_path(meta for page in found for meta in page)
 
     def children(self, folder: str) -> tuple[list[str], list[Object]]:
         """The folders and the objects directly below a folder, both by path."""
-        page = obstore.list_with_delimiter(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
-        here = [
-            Object(m["path"], m["size"], m["last_modified"], m.get("e_tag") or "") for m in page["objects"]
-        ]
-        return sorted(page["common_prefixes"]), sorted(here, key=lambda entry: entry.path)
+        with self._clear_names(folder):
+            page = obstore.list_with_delimiter(
+                self.store, prefix=f"{folder.rstrip('/')}/" if folder else None
+            )
+        return sorted(page["common_prefixes"]), _by_path(page["objects"])
 
     def exists(self, path: str) -> bool:
         """Whether there is an object at this path."""
@@ -127,6 +125,9 @@ class Storage:
             obstore.delete(self.store, manifest)
         if paths := [entry.path for entry in self.objects(folder)]:
             obstore.delete(self.store, paths)
+        if self.local:  # what a writer left that died; listings do not show it
+            for left in filter(Path.is_file, (self.local / folder).rglob("*#*")):
+                left.unlink()
 
     def manifest(self, folder: str) -> dict[str, Any] | None:
         """The manifest of a complete folder; None where the folder is not there or not complete."""
@@ -141,6 +142,14 @@ class Storage:
         places = [self._place(path) for path in paths]
         return ds.dataset(places, schema=schema, format="parquet", filesystem=self._files())
 
+    @contextmanager
+    def _clear_names(self, folder: str) -> Iterator[None]:
+        try:
+            yield
+        except InvalidPathError as error:
+            what = str(error).partition("\n\nDebug")[0]
+            raise BadInput(f"{self.uri(folder)}: rename what no bucket takes: {what}") from None
+
     def _place(self, path: str) -> str:
         return str(self.local / path) if self.local else f"{self.url.removeprefix('s3://')}/{path}"
 
@@ -150,20 +159,30 @@ class Storage:
         return fs.PyFileSystem(fs.FSSpecHandler(FsspecStore("s3")))
 
 
+def _by_path(found: Iterable[Mapping[str, Any]]) -> list[Object]:
+    objects = (Object(m["path"], m["size"], m["last_modified"], m.get("e_tag") or "") for m in found)
+    return sorted(objects, key=lambda entry: entry.path)
+
+
 def open_storage(url: str, *, create: bool = False) -> Storage:
     """Open a local folder or `s3://bucket[/prefix]`; `create` makes a local folder that is not there.
 
     Raises:
-        BadSettings: the address is of neither form, or a local folder is not there.
+        BadSettings: the address is of neither form, or a local folder is not there or cannot be made.
     """
     if found := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
         bucket, prefix = found[1], found[2].strip("/")
-        return Storage(url.rstrip("/"), S3Store(bucket, prefix=prefix or None), None)
+        return Storage(f"s3://{bucket}/{prefix}".rstrip("/"), S3Store(bucket, prefix=prefix or None), None)
     if "://" in url:
         raise BadSettings(f"{url!r} is neither a local folder nor s3://bucket[/prefix]")
-    folder = Path(url).expanduser().resolve()
-    if folder.exists() and not folder.is_dir():
-        raise BadSettings(f"{url!r} is a file; a folder is needed")
-    if not folder.exists() and not create:
+    try:
+        folder = Path(url).expanduser().resolve()
+        if create and not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BadSettings(f"the folder {url!r} cannot be opened: {error}") from None
+    if not folder.exists():
         raise BadSettings(f"the folder {url!r} is not there")
-    return Storage(str(folder), LocalStore(prefix=folder, mkdir=create), folder)
+    if not folder.is_dir():
+        raise BadSettings(f"{url!r} is a file; a folder is needed")
+    return Storage(str(folder), LocalStore(prefix=folder), folder)

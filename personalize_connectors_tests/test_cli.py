@@ -12,7 +12,7 @@ OUTPUT = "personalize/batch_inference/daily/batch_daily_2026_11_22_03_00_00"
 KEY = "user_personalization/daily|2026-11-22T03-00-00Z"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def bucket(tmp_path, monkeypatch):
     """An empty bucket, with Dagster's instance beside it and no destination."""
     home = tmp_path / "dagster"
@@ -116,7 +116,7 @@ def test_typing_mistakes(bucket, command, arguments, code, words):
     assert "Traceback" not in error
 
 
-def test_a_bad_bucket_is_told_in_words(command, bucket, monkeypatch):
+def test_a_bad_bucket_is_told_in_words(command, monkeypatch):
     """A root that is neither folder nor S3 is an error with exit code 2."""
     monkeypatch.setenv("CONNECTORS_ROOT", "ftp://bucket")
     assert command("jobs") == (
@@ -126,7 +126,7 @@ def test_a_bad_bucket_is_told_in_words(command, bucket, monkeypatch):
     )
 
 
-def test_debug_shows_the_traceback(command, bucket):
+def test_debug_shows_the_traceback():
     """With --debug an error comes as Python has it."""
     from personalize_connectors.errors import NotFound
 
@@ -147,7 +147,7 @@ def test_validate_lists_all_that_is_wrong(bucket, command):
     assert "$.batchInferencPath: unknown key; did you mean 'batchInferencePath'?" in printed
 
 
-def test_validate_names_jobs_that_write_the_same(bucket, command):
+def test_validate_names_jobs_that_write_the_same(command):
     """Two jobs that write one attribute of one destination are named."""
     for name in ("daily", "weekly"):
         command("new-job", "user_personalization", name)
@@ -159,7 +159,7 @@ def test_validate_names_jobs_that_write_the_same(bucket, command):
     assert text in printed
 
 
-def test_schema_is_json(command, bucket):
+def test_schema_is_json(command):
     """The schema of config.json is printed as JSON and names the connectors."""
     code, printed, _ = command("schema")
     assert code == 0

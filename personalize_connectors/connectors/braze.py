@@ -97,6 +97,16 @@ class Braze:
                     "Braze takes names that begin with _ for flags and strips spaces; begin with a letter",
                 )
             )
+        written = braze_shapes.attributes(
+            settings.payload, settings.attributePrefix, settings.itemMetadataFields
+        )
+        found += [
+            (
+                "attributePrefix",
+                f"makes the attribute {name!r}, a field of Braze's own profile; choose another prefix",
+            )
+            for name in sorted(written & RESERVED)
+        ]
         for key, value in settings.otherAttributes.items():
             if problem := _attribute_problem(settings, key, value):
                 found.append((f"otherAttributes.{key}", problem))
@@ -129,10 +139,10 @@ class Braze:
                 "https://rest.iad-01.braze.com) and BRAZE_API_KEY to a key with the permission users.track; to try without "
                 "Braze, start `personalize-connectors emulate braze`, which prints both."
             )
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(url):
+            shown = repr(url) if "." in url and key not in url else "no address"  # it may be the key
             raise BadSettings(
-                f"BRAZE_REST_ENDPOINT_URL is {url!r}; it must begin with https:// and name a host"
+                f"BRAZE_REST_ENDPOINT_URL is {shown}; it must begin with https:// and name a host"
             )
         if not key.isascii() or not key.isprintable():
             raise BadSettings("BRAZE_API_KEY holds characters that no key has (a line break, perhaps)")
@@ -156,7 +166,7 @@ class Braze:
     def data_points(self, settings: BrazeSettings, documents: pa.Table) -> DataPoints:
         """One for each attribute; an array of objects counts each key of each object ("Data points")."""
         return braze_shapes.data_points(
-            settings.payload, len(settings.otherAttributes), settings.itemMetadataFields, documents
+            settings.payload, settings.otherAttributes, settings.itemMetadataFields, documents
         )
 
     def renderer(self, settings: BrazeSettings, documents: pa.Table) -> Renderer:
@@ -174,12 +184,20 @@ class Braze:
         return read_answer(answer, records)
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def without_nulls(value: Any) -> Any:
-    """A nested value without the keys that hold null: one of them makes Braze drop the whole attribute."""
+    """A nested value without its nulls: one of them makes Braze drop the whole attribute."""
     if isinstance(value, dict):
         return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [without_nulls(inner) for inner in value]
+        return [without_nulls(inner) for inner in value if inner is not None]
     return value
 
 
@@ -198,7 +216,8 @@ def _attribute_problem(settings: BrazeSettings, key: str, value: Any) -> str | N
         )
     if value is None:
         return "is null, which would remove the attribute from every user; leave it out"
-    return None
+    holds_null = without_nulls(value) != value
+    return "holds a null, for which Braze drops all of it; leave it out" if holds_null else None
 
 
 CONNECTOR = Braze()

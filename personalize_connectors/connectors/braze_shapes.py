@@ -7,6 +7,7 @@ Every shape is a list of places in a dictionary of text pieces, joined by `engin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ def attributes(payload: str, prefix: str, fields: Sequence[str] | None) -> froze
     """The names of the attributes that a shape writes; `<n>` and `<field>` stand where the data decides."""
     if payload in ("objects", "ids"):
         return frozenset([f"{prefix}items"])
-    names = [*(fields if fields is not None else ["<field>"]), "itemId"]
+    names = _with_item_id(fields if fields is not None else ["<field>"])
     return frozenset(f"{prefix}<n>_{name}" if payload == "flat" else f"{prefix}{name}" for name in names)
 
 
@@ -48,16 +49,36 @@ def renderer(payload: str, shape: Shape, documents: pa.Table) -> Renderer:
 
 
 def data_points(
-    payload: str, constants: int, fields: Sequence[str] | None, documents: pa.Table
+    payload: str, constants: Mapping[str, Any], fields: Sequence[str] | None, documents: pa.Table
 ) -> DataPoints:
-    """What Braze bills: an array of scalars is one data point, an array of objects one for each key of each object."""
-    none = np.zeros(len(documents), np.int64)
+    """What Braze bills: one for a scalar or an array of scalars, else one for each key of each object.
+
+    Of `arrays` it is the most that a user can cost: a field that none of the user's items has is not sent.
+    """
+    per_user = sum(map(_cost, constants.values()))
     if payload == "ids":
-        return DataPoints(constants + 1, none)
+        return DataPoints(per_user + 1, np.zeros(len(documents), np.int64))
     items = [orjson.loads(text) for text in _column(documents, "payload").to_pylist()]
     if payload == "arrays":
-        return DataPoints(constants + 1 + len(fields if fields is not None else _names(items)), none)
-    return DataPoints(constants, np.array([len(item) for item in items], np.int64))
+        there = set(_names(items)) & set(_with_item_id(fields if fields is not None else _names(items)))
+        nested = {name for name in there if any(isinstance(item.get(name), dict | list) for item in items)}
+        per_user += len(there) - len(nested)
+        costs = [sum(_keys(item[name]) for name in nested & item.keys()) for item in items]
+    elif payload == "flat":
+        costs = [sum(map(_cost, item.values())) for item in items]
+    else:
+        costs = [len(item) for item in items]
+    return DataPoints(per_user, np.array(costs, np.int64))
+
+
+def _cost(value: Any) -> int:
+    if isinstance(value, list) and any(isinstance(element, dict | list) for element in value):
+        return sum(map(_keys, value)) or 1
+    return _keys(value) or 1
+
+
+def _keys(value: Any) -> int:
+    return len(value) if isinstance(value, dict) else 1
 
 
 def _list(shape: Shape, documents: pa.Table) -> Renderer:
@@ -114,8 +135,8 @@ def _arrays(shape: Shape, documents: pa.Table) -> Renderer:
     """One array for each field. Braze keeps arrays as sets, so equal or missing values would shift the others."""
     known = _column(documents, "item_id")
     fields = [_fields(payload) for payload in _column(documents, "payload").to_pylist()]
-    names = [*(shape.fields if shape.fields is not None else _names(fields)), "itemId"]
-    values = [[of_item.get(name) for of_item in fields] for name in dict.fromkeys(names)]
+    names = _with_item_id(shape.fields if shape.fields is not None else _names(fields))
+    values = [[of_item.get(name) for of_item in fields] for name in names]
     columns = [
         _Values.of(f",{dump(shape.prefix + name).decode()}:[", column)
         for name, column in zip(names, values, strict=True)
@@ -178,13 +199,16 @@ def _refuse(refused: dict[int, str], name: str, owner: Ints, codes: Ints, distin
 
 
 def _fields(payload: str) -> dict[str, str]:
-    return {name: dump(value).decode() for name, value in orjson.loads(payload).items()}
+    # Not with orjson, which rounds whole numbers over 64 bits.
+    return {name: dump(value).decode() for name, value in json.loads(payload).items()}
 
 
 def _names(fields: list[dict[str, Any]]) -> list[str]:
-    return [
-        name for name in dict.fromkeys(name for of_item in fields for name in of_item) if name != "itemId"
-    ]
+    return list(dict.fromkeys(name for of_item in fields for name in of_item))
+
+
+def _with_item_id(names: Sequence[str]) -> list[str]:
+    return [*(name for name in names if name != "itemId"), "itemId"]
 
 
 def _heads(shape: Shape, users: pa.RecordBatch) -> pa.Array:

@@ -1,0 +1,63 @@
+"""The environment variables of an installation."""
+
+import pytest
+
+from personalize_connectors.errors import BadSettings
+from personalize_connectors.settings import Settings, read_settings
+
+
+def test_defaults_to_a_bucket_here_and_half_of_the_machine():
+    """With nothing set, the bucket is ./bucket, partitions are a grid, and there is memory to work with."""
+    settings = read_settings({})
+    assert settings == Settings("./bucket", settings.memory_limit, "grid")
+    assert settings.memory_limit > 256 * 2**20
+
+
+def test_takes_what_is_set():
+    """Each variable sets its setting."""
+    environment = {
+        "CONNECTORS_ROOT": "s3://bucket/prefix",
+        "CONNECTORS_MEMORY_LIMIT": "4GiB",
+        "CONNECTORS_PARTITIONS": "list",
+    }
+    assert read_settings(environment) == Settings("s3://bucket/prefix", 4 * 2**30, "list")
+
+
+def test_takes_an_empty_variable_for_one_not_set():
+    """An empty variable, as a compose file passes it on, gives the default."""
+    empty = dict.fromkeys(("CONNECTORS_ROOT", "CONNECTORS_MEMORY_LIMIT", "CONNECTORS_PARTITIONS"), "")
+    assert read_settings(empty) == read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("256MiB", 2**28),
+        (" 512 mib ", 2**29),
+        ("1.5GiB", 3 * 2**29),
+        ("300MB", 300_000_000),
+        ("2gb", 2_000_000_000),
+        ("1048576KiB", 2**30),
+        ("1000000kB", 10**9),
+        ("268435456B", 2**28),
+    ],
+)
+def test_reads_sizes(text, size):
+    """Sizes are read in powers of 1,000 and 1,024, in any case."""
+    assert read_settings({"CONNECTORS_MEMORY_LIMIT": text}).memory_limit == size
+
+
+@pytest.mark.parametrize("text", ["4", "4G", "half", "-1GiB", "1e9B", "999999999iB", "255MiB", "0B", "1TiB"])
+def test_refuses_other_sizes(text):
+    """A size without a unit, with an unknown one or too small to work in is refused with an example."""
+    with pytest.raises(BadSettings) as refused:
+        read_settings({"CONNECTORS_MEMORY_LIMIT": text})
+    assert str(refused.value) == (
+        f"CONNECTORS_MEMORY_LIMIT is {text!r}; write a size of at least 256 MiB, for example 4GiB"
+    )
+
+
+def test_refuses_another_form_of_partitions():
+    """Partitions are a grid or a list."""
+    with pytest.raises(BadSettings, match=r"^CONNECTORS_PARTITIONS is 'Grid'; it can be grid or list$"):
+        read_settings({"CONNECTORS_PARTITIONS": "Grid"})
