@@ -163,7 +163,7 @@ def _decorate(
     lines = Lines("record", layout.output(run, name), config.top.recordCompression)
     schema = SCHEMA.append(pa.field("record", pa.large_binary()))
     return [
-        Frame(schema, records, folder, name=name, lines=lines),
+        Frame(schema, records, folder, name=name, lines=lines, manifest={"users": users.rows}),
         Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(name)),
     ], counts
 

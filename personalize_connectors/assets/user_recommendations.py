@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from personalize_connectors import layout
+from personalize_connectors.assets.decorated_recommendations import NAME as DECORATED
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
@@ -115,15 +116,15 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
 
 
 def previous_users(bucket: Storage, run: JobRun) -> int | None:
-    """The users of the newest earlier run of the same job; None where there is none."""
-    stages = layout.stage(run, NAME).removesuffix(layout.partition(run.run_at))
+    """The users of the newest earlier run of the same job that was not stopped; None where there is none."""
+    stages = layout.stage(run, DECORATED).removesuffix(layout.partition(run.run_at))
     found = [
         (at, entry.path.removesuffix(f"/{layout.SUCCESS}"))
         for entry in bucket.objects(stages)
         if entry.name == layout.SUCCESS and (at := layout.run_at_of(entry.path)) and at < run.run_at
     ]
     manifest = bucket.manifest(max(found)[1]) if found else None
-    return int(manifest["rows"]) if manifest else None
+    return int(manifest["users"]) if manifest else None
 
 
 def _users(
@@ -148,6 +149,8 @@ def _error_share(errors: int, lines: int, most: float) -> dg.AssetCheckResult:
     share = errors / lines if lines else 1.0
     advice = "look at inference_errors; a higher maxErrorShare in config.json lets the run pass"
     what = f"{errors:,} of {lines:,} lines carry no recommendation ({share:.2%}, at most {most:.2%})"
+    if not lines:
+        what = "the batch output holds no line"
     passed = share <= most
     return dg.AssetCheckResult(
         check_name=ERROR_SHARE,
@@ -159,7 +162,7 @@ def _error_share(errors: int, lines: int, most: float) -> dg.AssetCheckResult:
 
 
 def _user_drop(users: int, previous: int | None, most: float, *, allowed: bool) -> dg.AssetCheckResult:
-    drop = 1 - users / previous if previous else 0.0
+    drop = (previous - users) / previous if previous else 0.0
     what = (
         f"{users:,} users, {previous:,} in the previous run"
         if previous is not None

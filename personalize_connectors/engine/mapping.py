@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
 
 from personalize_connectors.errors import BadInput
 from personalize_connectors.storage import Storage
@@ -59,20 +61,23 @@ def mapping_rows(storage: Storage, paths: Iterable[str], set_aside: SetAside) ->
 def _rows_of_file(storage: Storage, path: str, set_aside: SetAside) -> Iterator[pa.RecordBatch]:
     name = path.rpartition("/")[2]
 
-    def skip(row: csv.InvalidRow) -> str:
+    def skip(row: arrow_csv.InvalidRow) -> str:
         reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
         set_aside.add(BadRow(name, row.number, reason, row.text))
         return "skip"
 
     with storage.open_input(path) as file:
-        names = _columns(storage.uri(path), next(iter(storage.blocks(path)), b""))
-        reader = csv.open_csv(
+        beginning = next(iter(storage.blocks(path)), b"")
+        names = _columns(storage.uri(path), beginning)
+        if b"\n" not in beginning:  # nothing but a header, which Arrow takes for half a row
+            return
+        reader = arrow_csv.open_csv(
             file,
-            read_options=csv.ReadOptions(
-                block_size=_BLOCK, column_names=names, skip_rows=1, use_threads=False
+            read_options=arrow_csv.ReadOptions(
+                block_size=_BLOCK, column_names=names, skip_rows_after_names=1, use_threads=False
             ),
-            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-            convert_options=csv.ConvertOptions(
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+            convert_options=arrow_csv.ConvertOptions(
                 include_columns=list(COLUMNS),
                 column_types=dict.fromkeys(COLUMNS, pa.string()),
                 strings_can_be_null=False,
@@ -92,9 +97,11 @@ def _complete(batch: pa.RecordBatch, name: str, set_aside: SetAside) -> pa.Recor
 
 def _columns(uri: str, beginning: bytes) -> list[str]:
     """Unique names for all columns, with the two that are needed as `COLUMNS` spells them."""
-    header = beginning.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip(b"\r")
-    text = header.decode("utf-8", "backslashreplace")
-    found = [name.strip().strip('"').strip() for name in text.split(",")]
+    text = beginning.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
+    try:
+        found = [name.strip() for name in next(csv.reader(io.StringIO(text, newline="")), [])]
+    except csv.Error:  # a quote that never closes
+        found = []
     names = [
         name.upper() if name.upper() in COLUMNS else f"column {place}" for place, name in enumerate(found)
     ]
@@ -104,7 +111,7 @@ def _columns(uri: str, beginning: bytes) -> list[str]:
                 " The fields are separated by commas, not by semicolons or tabs." if len(found) == 1 else ""
             )
             raise BadInput(
-                f"{uri} has the header {text[:200]!r}; it needs the columns USER_ID and ITEM_ID, each once, in any "
+                f"{uri} has the header {(text.splitlines() or [''])[0][:200]!r}; it needs the columns USER_ID and ITEM_ID, each once, in any "
                 f"order and case.{hint}"
             )
     return names

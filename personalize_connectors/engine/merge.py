@@ -51,19 +51,24 @@ def item_lists(lines: pa.Table) -> ItemLists:
 
 
 def merged(
-    users: Iterable[pa.RecordBatch], lists: ItemLists, policy: str, longest: int
+    users: Iterable[pa.RecordBatch],
+    lists: ItemLists,
+    policy: str,
+    longest: int,
+    rows_in_flight: int = _ROWS_IN_FLIGHT,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of `user_recommendations` for batches of `user_id`, `mapped`; users left with no item are left out.
 
     `merge` takes the first of each mapped item's list, then the second of each, and so on, in mapping order, without
     repeats and without the items mapped to the user. `first` takes the list of the first mapped item that has one.
+    A batch is cut between users so that about `rows_in_flight` list entries are looked at at a time.
     """
     for batch in users:
-        yield from _merged_batch(batch, lists, policy, longest)
+        yield from _merged_batch(batch, lists, policy, longest, rows_in_flight)
 
 
 def _merged_batch(
-    batch: pa.RecordBatch, lists: ItemLists, policy: str, longest: int
+    batch: pa.RecordBatch, lists: ItemLists, policy: str, longest: int, rows_in_flight: int
 ) -> Iterator[pa.RecordBatch]:
     mapped = batch["mapped"]
     counts = pc.list_value_length(mapped).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -77,20 +82,20 @@ def _merged_batch(
         first = having & ~pd.Series(np.where(having, user, -1)).duplicated().to_numpy()
         lengths = np.where(first, lengths, 0)
         own = np.full_like(own, -1)
-    for start, end in _slices(user, lengths):
+    for start, end in _slices(user, lengths, rows_in_flight):
         rows = slice(start, end)
         yield _merged_slice(
             batch["user_id"], flat[rows], user[rows], query[rows], own[rows], lengths[rows], lists, longest
         )
 
 
-def _slices(user: Ints, lengths: Ints) -> Iterator[tuple[int, int]]:
+def _slices(user: Ints, lengths: Ints, rows_in_flight: int) -> Iterator[tuple[int, int]]:
     """Cut mapping rows between users so that each cut expands to a bounded number of rows (or is one user)."""
     expanded = np.concatenate([[0], np.cumsum(lengths)])
     borders = np.concatenate([np.flatnonzero(np.diff(user, prepend=-1)), [len(user)]])
     start = 0
     while start < len(user):
-        last = np.searchsorted(expanded, expanded[start] + _ROWS_IN_FLIGHT, side="right") - 1
+        last = np.searchsorted(expanded, expanded[start] + rows_in_flight, side="right") - 1
         end = borders[
             max(np.searchsorted(borders, last, side="right") - 1, np.searchsorted(borders, start) + 1)
         ]

@@ -1,5 +1,7 @@
 """Lines of files as Arrow columns, however the bytes arrive."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def rows(*files):
 def blocks_of(content, cuts):
     """The content cut at these places."""
     places = [0, *sorted(cut % (len(content) + 1) for cut in cuts), len(content)]
-    return [content[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [content[start:end] for start, end in pairwise(places)]
 
 
 def expected(file_no, content):

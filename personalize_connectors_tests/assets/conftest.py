@@ -1,0 +1,31 @@
+"""What the tests of runs share: one emulator and one Dagster instance, emptied for each test."""
+
+import dagster as dg
+import pytest
+
+from personalize_connectors.emulators.braze import running
+from personalize_connectors_tests.assets.runs import World
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """One emulator for all tests of runs."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def instance():
+    """One Dagster instance in memory for all tests of runs."""
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def world(tmp_path, emulator, instance, monkeypatch):
+    """An empty bucket, an empty Braze, and the environment that leads to both."""
+    emulator.reset()
+    monkeypatch.setenv("CONNECTORS_ROOT", str(tmp_path))
+    monkeypatch.setenv("BRAZE_REST_ENDPOINT_URL", emulator.url)
+    monkeypatch.setenv("BRAZE_API_KEY", emulator.api_key)
+    return World(tmp_path, emulator, instance)

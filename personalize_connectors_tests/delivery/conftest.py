@@ -1,0 +1,19 @@
+"""What the tests of delivery share: a bucket in a folder, and a session."""
+
+import pytest
+
+from personalize_connectors.engine.session import open_session
+from personalize_connectors.storage import open_storage
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """An empty bucket."""
+    return open_storage(str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def session():
+    """One session for all tests; every test brings its own data."""
+    with open_session(1 << 30) as opened:
+        yield opened
