@@ -73,7 +73,9 @@ def _in_own_process(stage: str) -> dict[str, float]:
 
 def show(users: int, figures: dict[str, dict[str, float]]) -> None:
     """The figures as a table."""
-    table = Table(title=f"First run, {users:,} users x 25 items, {os.cpu_count()} processors", title_justify="left")
+    table = Table(
+        title=f"First run, {users:,} users x 25 items, {os.cpu_count()} processors", title_justify="left"
+    )
     for column in ("stage", "seconds", "users/s", "peak memory"):
         table.add_column(column, justify="left" if column == "stage" else "right")
     rows = [*figures.items(), ("all", {"seconds": sum(of_stage["seconds"] for of_stage in figures.values())})]
@@ -85,7 +87,9 @@ def show(users: int, figures: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--users", type=int, default=200_000)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)

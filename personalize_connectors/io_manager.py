@@ -23,10 +23,12 @@ class Materialization:
     Attributes:
         frames: What to write; the first one's folder is the asset's.
         describe: Metadata that can only be told once the folders (by path) are written.
+        started: When the asset began, on the monotonic clock.
     """
 
     frames: Sequence[Frame]
-    describe: Callable[[Mapping[str, Folder]], Metadata] = lambda _: {}
+    describe: Callable[[Mapping[str, Folder]], Metadata]
+    started: float
 
 
 class LayoutIOManager(dg.ConfigurableIOManager):
@@ -36,12 +38,11 @@ class LayoutIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Materialization) -> None:
         """Write the frames and say what was written."""
-        started = time.monotonic()
         with clear_failures():
             folders = write_frames(self.installation.bucket, obj.frames)
             described = obj.describe(folders)
         folder = folders[obj.frames[0].folder]
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - obj.started
         context.log.info(
             f"wrote {folder.rows:,} rows, {folder.size:,} bytes in {seconds:.1f} s to {folder.uri}"
         )

@@ -1,6 +1,7 @@
 """The first stage: every line of the source, typed."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
@@ -61,6 +62,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult[Materialization]]:
         """Every line of every .out file of the batch output, typed, with file and line number; unreadable lines too."""
+        started = time.monotonic()
         with clear_failures():
             bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
@@ -90,6 +92,6 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             lines = line_batches(source.storage.blocks(file.path) for file in source.files)
             rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
             frame = Frame(SCHEMA, rows, layout.stage(run, NAME), manifest={"source": source.uri})
-            yield dg.MaterializeResult(value=Materialization([frame], describe))
+            yield dg.MaterializeResult(value=Materialization([frame], describe, started))
 
     return batch_inference_raw

@@ -1,11 +1,12 @@
 """The receipts compacted: what each user's profile now holds."""
 
+import time
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from personalize_connectors import layout
-from personalize_connectors.assets.preview import column_schema
+from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.assets.sync import sync_name
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.delivery.state import (
@@ -54,6 +55,7 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """Per connector one row for each user the destination ever accepted: the fingerprint last accepted."""
+        started = time.monotonic()
         bucket, run = installation.bucket, job_run(context)
         found: dict[str, Accepted] = {}
         frames: list[Frame] = []
@@ -74,12 +76,14 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
                     state = folders[layout.delivered_run(run, name, "state")]
                     missing[name] = not_in_state(session, bucket, accepted, state)
                 receipts = sum(len(accepted.unfolded) for accepted in found.values())
+                first = next(iter(folders.values())).scan().head(5).to_pylist()
                 return {
                     "users": sum(folder.rows for folder in folders.values()),
                     "receipt_files_folded": receipts,
+                    "preview": table({**row, "fingerprint": row["fingerprint"].hex()} for row in first),
                 }
 
-            yield dg.MaterializeResult(value=Materialization(frames, describe))
+            yield dg.MaterializeResult(value=Materialization(frames, describe, started))
             lost = sum(missing.values())
             yield dg.AssetCheckResult(
                 check_name=COMPLETE,

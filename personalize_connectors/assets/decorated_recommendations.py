@@ -1,5 +1,6 @@
 """Per connector: the delta, as the documented record."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -78,6 +79,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
         context: dg.AssetExecutionContext, installation: Installation, user_recommendations: Folder
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """Per connector one row for each user to deliver, and below output/ the decorated record as one line of JSON."""
+        started = time.monotonic()
         with clear_failures(), installation.session() as session:
             bucket, run = installation.bucket, job_run(context)
             config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
@@ -108,7 +110,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 }
 
             frames = [frame for found, _ in decorations.values() for frame in found]
-            yield dg.MaterializeResult(value=Materialization(frames, describe))
+            yield dg.MaterializeResult(value=Materialization(frames, describe, started))
             yield dg.AssetCheckResult(
                 check_name=WITHOUT_METADATA,
                 passed=not missing,

@@ -1,5 +1,6 @@
 """The lines that carry no recommendation, and the lines of the other inputs that cannot be used."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,6 +45,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
         context: dg.AssetExecutionContext, installation: Installation, batch_inference_raw: Folder
     ) -> Iterator[dg.MaterializeResult[Materialization]]:
         """One row for each line that carries no recommendation, with its reason; bad lines of metadata and mapping too."""
+        started = time.monotonic()
         with clear_failures(), installation.session() as session:
             bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
@@ -73,7 +75,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
                 }
 
             frame = Frame(schema, rows, layout.stage(run, NAME), lines=lines)
-            yield dg.MaterializeResult(value=Materialization([frame], describe))
+            yield dg.MaterializeResult(value=Materialization([frame], describe, started))
             context.log.info(f"{run.key}: {sum(counts.values()):,} lines set aside: {counts or 'none'}")
 
     return inference_errors

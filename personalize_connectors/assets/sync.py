@@ -83,6 +83,7 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
             yield dg.MaterializeResult(
                 metadata={
                     "configured": True,
+                    "rows": report.accepted + report.rejected_records,
                     "requests": report.requests,
                     "retries": report.retries,
                     "accepted": report.accepted,

@@ -1,5 +1,6 @@
 """One row per user, and the checks that stop a bad batch output before anything is delivered."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,6 +73,7 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
         batch_inference_raw: Folder,
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """One row per user: the recommended items in rank order, with scores and the query items they came from."""
+        started = time.monotonic()
         with clear_failures(), installation.session() as session:
             bucket, run = installation.bucket, job_run(context)
             job_config = read_config(bucket, run.job)
@@ -105,7 +107,7 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
                     "preview": table(folder.scan().head(5).to_pylist()),
                 }
 
-            yield dg.MaterializeResult(value=Materialization([frame], describe))
+            yield dg.MaterializeResult(value=Materialization([frame], describe, started))
             context.log.info(
                 f"{run.key}: {users[0]:,} users, {lines.repeated:,} earlier lines of the same query left out"
             )
