@@ -12,6 +12,7 @@ from personalize_connectors.engine.frame import Frame
 from personalize_connectors.folders import Folder, open_folder, write_frames
 from personalize_connectors.installation import Installation, clear_failures
 from personalize_connectors.job_run import JobRun
+from personalize_connectors.storage import Storage
 
 Metadata = Mapping[str, Any]
 
@@ -55,15 +56,18 @@ class LayoutIOManager(dg.ConfigurableIOManager):
             return open_folder(self.installation.bucket, layout.stage(run, context.asset_key.path[-1]))
 
 
+def folder_link(storage: Storage, path: str) -> Any:
+    """A folder as the UI shows it: a path on this machine, or an address."""
+    uri = storage.uri(path)
+    return dg.MetadataValue.path(uri) if storage.local else dg.MetadataValue.url(uri)
+
+
 def written_metadata(folder: Folder, seconds: float) -> dict[str, Any]:
     """What every materialization says about its folder."""
-    place: Any = (
-        dg.MetadataValue.path(folder.uri) if folder.storage.local else dg.MetadataValue.url(folder.uri)
-    )
     return {
         "rows": folder.rows,
         "bytes": folder.size,
         "seconds": round(seconds, 3),
-        "folder": place,
+        "folder": folder_link(folder.storage, folder.path),
         "dagster/partition_row_count": folder.rows,
     }

@@ -57,6 +57,11 @@ def items_frame(connector: str) -> str:
     return f"{connector}.items"
 
 
+def rendering_key(connector: str) -> str:
+    """Where the manifest says how a connector's users were rendered."""
+    return f"rendering_{connector}"
+
+
 def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset with its check, in the installation's form of partitions."""
 
@@ -165,7 +170,14 @@ def _decorate(
     lines = Lines("record", layout.output(run, name), config.top.recordCompression)
     schema = SCHEMA.append(pa.field("record", pa.large_binary()))
     return [
-        Frame(schema, records, folder, name=name, lines=lines, manifest={"users": users.rows}),
+        Frame(
+            schema,
+            records,
+            folder,
+            name=name,
+            lines=lines,
+            manifest={"users": users.rows, rendering_key(name): connector.rendering(settings)},
+        ),
         Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(name)),
     ], counts
 

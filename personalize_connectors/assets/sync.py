@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors import layout, progress
-from personalize_connectors.assets.decorated_recommendations import items_frame
+from personalize_connectors.assets.decorated_recommendations import items_frame, rendering_key
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.connectors.protocol import Connector, Fragments, Renderer
 from personalize_connectors.delivery.receipts import SCHEMA, ReceiptWriter
@@ -19,8 +19,10 @@ from personalize_connectors.delivery.sender import DeliveryReport, Sender
 from personalize_connectors.delivery.state import PENDING, pending
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
+from personalize_connectors.errors import InvalidConfig
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
+from personalize_connectors.io_manager import folder_link
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
 
@@ -74,35 +76,22 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
             started = time.monotonic()
             report = _deliver(context, installation, session, connector, run, decorated_recommendations)
             seconds = time.monotonic() - started
-            receipts = layout.delivered_run(run, connector.name, "receipts")
             context.log.info(
                 f"{run.key}: {connector.name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in "
                 f"{report.requests:,} requests ({report.retries:,} retries), {report.data_points:,} data points, {seconds:.1f} s"
             )
-            place = installation.bucket.uri(receipts)
+            receipts = layout.delivered_run(run, connector.name, "receipts")
+            first = decorated_recommendations.scan(connector.name).head(
+                5, columns=["user_id", "change", "items"]
+            )
             yield dg.MaterializeResult(
                 metadata={
-                    "configured": True,
-                    "rows": report.accepted + report.rejected_records,
-                    "requests": report.requests,
-                    "retries": report.retries,
-                    "accepted": report.accepted,
-                    "rejected": report.rejected_records,
-                    "data_points_sent": report.data_points,
-                    "bytes_sent": report.body_bytes,
-                    "seconds": round(seconds, 3),
-                    "users_per_second": round(report.accepted / seconds, 1) if seconds else 0.0,
-                    "folder": dg.MetadataValue.path(place)
-                    if installation.bucket.local
-                    else dg.MetadataValue.url(place),
+                    **_figures(report, seconds),
+                    "folder": folder_link(installation.bucket, receipts),
                     "rejects": table(
                         {"reason": text, "records": number} for text, number in report.rejected.items()
                     ),
-                    "preview": table(
-                        decorated_recommendations.scan(connector.name)
-                        .head(5, columns=["user_id", "items"])
-                        .to_pylist()
-                    ),
+                    "preview": table(first.to_pylist()),
                 }
             )
             yield _rejects(report)
@@ -119,6 +108,11 @@ def _deliver(
     decorated: Folder,
 ) -> DeliveryReport:
     settings = read_config(installation.bucket, run.job).connectors[connector.name]
+    if decorated.manifest.get(rendering_key(connector.name)) != connector.rendering(settings):
+        raise InvalidConfig(
+            f"{run.key}: connectors.{connector.name} in config.json changed after {decorated.uri} was written; materialize "
+            "decorated_recommendations again, then this"
+        )
     destination = connector.destination(os.environ)
     documents = decorated.scan(items_frame(connector.name)).to_table()
     rows = pending(session, installation.bucket, run, connector.name, decorated)
@@ -145,6 +139,21 @@ def _rendered(
         for start, end in row_slices(weights):
             rows = batch.slice(start, end - start)
             yield rows, render(rows)
+
+
+def _figures(report: DeliveryReport, seconds: float) -> dict[str, int | float | bool]:
+    return {
+        "configured": True,
+        "rows": report.accepted + report.rejected_records,
+        "requests": report.requests,
+        "retries": report.retries,
+        "accepted": report.accepted,
+        "rejected": report.rejected_records,
+        "data_points_sent": report.data_points,
+        "bytes_sent": report.body_bytes,
+        "seconds": round(seconds, 3),
+        "users_per_second": round(report.accepted / seconds, 1) if seconds else 0.0,
+    }
 
 
 def _rejects(report: DeliveryReport) -> dg.AssetCheckResult:

@@ -112,21 +112,16 @@ class Sender:
         progress: Callable[[int], None],
     ) -> None:
         flying: set[Future[None]] = set()
-        failure: BaseException | None = None
-        for parcel in queue:
-            flying.add(workers.submit(self._deliver, parcel, pool))
-            if len(flying) >= 2 * self.pace.workers:
-                done, flying = wait(flying, return_when=FIRST_COMPLETED)
-                failure = failure or next((found for future in done if (found := future.exception())), None)
-                progress(self.report.accepted + self.report.rejected_records)
-            if failure:
-                break
-        if failure:
+        try:
+            for parcel in queue:
+                flying.add(workers.submit(self._deliver, parcel, pool))
+                if len(flying) >= 2 * self.pace.workers:
+                    done, flying = wait(flying, return_when=FIRST_COMPLETED)
+                    _raise_first(done)
+                    progress(self.report.accepted + self.report.rejected_records)
+            _raise_first(flying)
+        finally:
             self._stop.set()
-        for future in flying:
-            failure = failure or future.exception()
-        if failure:
-            raise failure
         progress(self.report.accepted + self.report.rejected_records)
 
     def _parcels(self, batches: Iterable[tuple[pa.RecordBatch, Fragments]]) -> Iterator[Parcel]:
@@ -216,6 +211,12 @@ class Sender:
         self.receipts.add(pa.table(columns, schema=SCHEMA))
         with self._lock:
             outcome.count(self.report, points)
+
+
+def _raise_first(futures: Iterable[Future[None]]) -> None:
+    """Wait for requests; the first failure is raised."""
+    for future in futures:
+        future.result()
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,15 @@ class Outcome:
 
 
 def launch(
-    instance: dg.DagsterInstance, key: str, config: Mapping[str, Any] | None = None
+    instance: dg.DagsterInstance, key: str, config: Mapping[str, Any] | None = None, only: str | None = None
 ) -> dg.ExecuteInProcessResult:
-    """Run the whole job for one partition key."""
+    """Run the whole job, or one asset of it, for one partition key."""
     return defs.resolve_job_def(JOB).execute_in_process(
-        instance=instance, partition_key=key, raise_on_error=False, run_config={**QUIET, **(config or {})}
+        instance=instance,
+        partition_key=key,
+        raise_on_error=False,
+        run_config={**QUIET, **(config or {})},
+        asset_selection=[dg.AssetKey(only)] if only else None,
     )
 
 

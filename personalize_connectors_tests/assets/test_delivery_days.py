@@ -15,7 +15,7 @@ import pytest
 
 from personalize_connectors import layout
 from personalize_connectors.job_run import Job, JobRun
-from personalize_connectors_tests.assets.runs import DAYS
+from personalize_connectors_tests.assets.runs import DAYS, launch, outcome
 
 PERSONAL = Job("user_personalization", "daily")
 ITEMS = {
@@ -190,3 +190,15 @@ def until(condition) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in a minute"
         pause.wait(0.02)
+
+
+def test_a_delta_is_not_sent_under_another_config(world):
+    """Delivering alone, after the config's rendering changed, is refused: what is sent would not be what was compared."""
+    world.configure(PERSONAL, {"attributePrefix": "one_"})
+    world.answer(PERSONAL, 0, {"ana": ["a"]})
+    assert world.run(PERSONAL, 0).success
+    world.configure(PERSONAL, {"attributePrefix": "two_"})
+    found = outcome(launch(world.instance, JobRun(PERSONAL, DAYS[0]).key, only="braze_sync"))
+    assert (found.success, world.requests()) == (False, 1)
+    assert "connectors.braze in config.json changed after" in found.failures["braze_sync"]
+    assert "materialize decorated_recommendations again, then this" in found.failures["braze_sync"]
