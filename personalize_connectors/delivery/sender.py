@@ -120,8 +120,9 @@ class Sender:
                     _raise_first(done)
                     progress(self.report.accepted + self.report.rejected_records)
             _raise_first(flying)
-        finally:
+        except KeyboardInterrupt:
             self._stop.set()
+            raise
         progress(self.report.accepted + self.report.rejected_records)
 
     def _parcels(self, batches: Iterable[tuple[pa.RecordBatch, Fragments]]) -> Iterator[Parcel]:
