@@ -124,7 +124,10 @@ def add_run(job: Job, at: datetime | None) -> None:
 @click.option(
     "--allow-user-drop", is_flag=True, help="Deliver even though users dropped against the previous run."
 )
-def run_command(job: Job, at: datetime | None, *, allow_user_drop: bool) -> None:
+@click.option(
+    "--allow-older-run", is_flag=True, help="Deliver even though a newer run was delivered already."
+)
+def run_command(job: Job, at: datetime | None, *, allow_user_drop: bool, allow_older_run: bool) -> None:
     """Register a job run's partition and materialize everything."""
     from personalize_connectors.console import show_outcome, showing_progress
     from personalize_connectors.instance import open_instance
@@ -133,7 +136,9 @@ def run_command(job: Job, at: datetime | None, *, allow_user_drop: bool) -> None
 
     run = resolve_run(_bucket(), job, at)
     with open_instance() as instance, showing_progress(run.key):
-        outcome = execute(instance, read_settings(), run, allow_user_drop=allow_user_drop)
+        outcome = execute(
+            instance, read_settings(), run, allow_user_drop=allow_user_drop, allow_older_run=allow_older_run
+        )
     show_outcome(outcome)
     if outcome.failures:
         sys.exit(RUN_FAILED)

@@ -2,6 +2,7 @@
 
 ConnectorsError
 ├── Transient                 try again, later or at once
+│   ├── DeliveryBusy          another run delivers the same right now, or took over
 │   └── DestinationUnavailable
 └── Terminal                  will never work as it is; somebody must act
     ├── BadInput              a file from outside cannot be read as what it should be
@@ -9,7 +10,8 @@ ConnectorsError
     ├── BadSettings           an environment variable is missing or wrong
     ├── DeliveryRefused       the destination refuses all we send (key, permission, address)
     ├── InvalidConfig         config.json, with all that is wrong in it
-    └── NotFound              a job, source or run that is not there
+    ├── NotFound              a job, source or run that is not there
+    └── OlderRun              a newer run was delivered already
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ class ConnectorsError(Exception):
 
 class Transient(ConnectorsError):
     """The same call can succeed later."""
+
+
+class DeliveryBusy(Transient):
+    """Another run of the same job and connector delivers right now, or took over."""
 
 
 class DestinationUnavailable(Transient):
@@ -53,3 +59,7 @@ class InvalidConfig(Terminal):
 
 class NotFound(Terminal):
     """A job, a source or a run is not there; the text says where it was looked for."""
+
+
+class OlderRun(Terminal):
+    """A newer run of the same job and connector was delivered already; an older one would overwrite it."""

@@ -85,6 +85,11 @@ def delivered(job: Job, connector: str, kind: str) -> str:
     return f"{job_folder(job)}/output/{connector}/{kind}"
 
 
+def lease(job: Job, connector: str) -> str:
+    """Folder of the lease that one delivery at a time holds."""
+    return f"{delivered(job, connector, 'state')}/lease"
+
+
 def delivered_run(run: JobRun, connector: str, kind: str) -> str:
     """Folder of one run's `state`, `receipts` or `dead_letters`."""
     return f"{delivered(run.job, connector, kind)}/{partition(run.run_at)}"

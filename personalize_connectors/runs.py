@@ -10,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 
+from personalize_connectors.assets.sync import sync_name
+from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.definitions import JOB, defs
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.jobs import read_config
@@ -64,7 +66,12 @@ def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
 
 
 def execute(
-    instance: dg.DagsterInstance, settings: Settings, run: JobRun, *, allow_user_drop: bool = False
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    run: JobRun,
+    *,
+    allow_user_drop: bool = False,
+    allow_older_run: bool = False,
 ) -> Outcome:
     """Register a job run's partition and materialize everything, in this process."""
     register(instance, settings.partitions, run)
@@ -75,7 +82,12 @@ def execute(
         tags=run_tags(run),
         run_config={
             "loggers": {LOGGER: {"config": {}}},
-            "ops": {"user_recommendations": {"config": {"allow_user_drop": allow_user_drop}}},
+            "ops": {
+                "user_recommendations": {"config": {"allow_user_drop": allow_user_drop}},
+                **{
+                    sync_name(name): {"config": {"allow_older_run": allow_older_run}} for name in connectors()
+                },
+            },
         },
         raise_on_error=False,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import obstore
 import pyarrow as pa
 import pyarrow.dataset as ds
-from obstore.exceptions import InvalidPathError
+from obstore.exceptions import AlreadyExistsError, InvalidPathError
 from obstore.fsspec import FsspecStore
 from obstore.store import LocalStore, ObjectStore, S3Store
 from pyarrow import fs
@@ -107,6 +107,14 @@ class Storage:
         """Put one object, whole or not at all."""
         obstore.put(self.store, path, content)
 
+    def create(self, path: str, content: bytes) -> bool:
+        """Put one object only if there is none at this path; whether it was put."""
+        try:
+            obstore.put(self.store, path, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
     @contextmanager
     def writer(self, path: str) -> Iterator[Sink]:
         """Takes bytes; they become the object when the block ends without an error."""
@@ -115,8 +123,9 @@ class Storage:
         sink.close()
 
     def remove(self, path: str) -> None:
-        """Remove one object."""
-        obstore.delete(self.store, path)
+        """Remove one object, where it is there."""
+        with suppress(FileNotFoundError):
+            obstore.delete(self.store, path)
 
     def clear(self, folder: str) -> None:
         """Remove a folder; its manifest first, so that no reader takes a half-removed folder for complete."""

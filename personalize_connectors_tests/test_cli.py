@@ -52,12 +52,12 @@ def command(capsys):
     return run
 
 
-def add_output(bucket: Path, users: dict[str, list[str]]) -> None:
+def add_output(bucket: Path, users: dict[str, list[str]], output: str = OUTPUT) -> None:
     """One batch output of the job daily."""
     lines = [
         {"input": {"userId": user}, "output": {"recommendedItems": items}} for user, items in users.items()
     ]
-    folder = bucket / OUTPUT
+    folder = bucket / output
     folder.mkdir(parents=True)
     (folder / "users.json.out").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
@@ -207,14 +207,30 @@ def test_a_failed_run_ends_with_1_and_what_to_do(bucket, command):
 def test_a_drop_of_users_is_let_through_on_request(bucket, command, emulator):
     """A run that a drop of users blocks says so, and delivers with --allow-user-drop."""
     command("new-job", "user_personalization", "daily")
-    add_output(bucket, {f"user-{number}": ["lamp"] for number in range(10)})
-    command("run", "user_personalization/daily")
-    (bucket / OUTPUT).rename(bucket / OUTPUT.replace("11_22", "11_21"))
+    add_output(bucket, {f"user-{number}": ["lamp"] for number in range(10)}, OUTPUT.replace("11_22", "11_21"))
+    assert command("run", "user_personalization/daily")[0] == 0
     add_output(bucket, {"user-0": ["tea"]})
-    command("run", "user_personalization/daily", "--at", "2026-11-21T03:00:00Z")
     code, _, error = command("run", "user_personalization/daily")
     assert code == 1
     assert "a drop of 90.0%, at most 30.0%" in error
     code, _, _ = command("run", "user_personalization/daily", "--allow-user-drop")
     assert code == 0
     assert emulator.profiles()["user-0"]["recommendation_items"] == [{"itemId": "tea"}]
+
+
+def test_an_older_run_is_let_through_on_request(bucket, command, emulator):
+    """A run older than what was delivered is refused, and delivers with --allow-older-run."""
+    command("new-job", "user_personalization", "daily")
+    older = OUTPUT.replace("11_22", "11_21")
+    add_output(bucket, {"ana": ["lamp"]}, older)
+    add_output(bucket, {"ana": ["tea"]})
+    assert command("run", "user_personalization/daily")[0] == 0
+    code, _, error = command("run", "user_personalization/daily", "--at", "2026-11-21T03:00:00Z")
+    assert code == 1
+    assert "2026-11-22T03-00-00Z was delivered to braze already, and this run is older" in error
+    assert emulator.profiles()["ana"]["recommendation_items"] == [{"itemId": "tea"}]
+    code, _, _ = command(
+        "run", "user_personalization/daily", "--at", "2026-11-21T03:00:00Z", "--allow-older-run"
+    )
+    assert code == 0
+    assert emulator.profiles()["ana"]["recommendation_items"] == [{"itemId": "lamp"}]

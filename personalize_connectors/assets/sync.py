@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 import duckdb
@@ -13,10 +14,11 @@ import pyarrow.compute as pc
 from personalize_connectors import layout, progress
 from personalize_connectors.assets.decorated_recommendations import items_frame, rendering_key
 from personalize_connectors.assets.preview import column_schema, table
-from personalize_connectors.connectors.protocol import Connector, Fragments, Renderer
+from personalize_connectors.connectors.protocol import Connector, ConnectorSettings, Fragments, Renderer
+from personalize_connectors.delivery.lease import lease
 from personalize_connectors.delivery.receipts import SCHEMA, ReceiptWriter
 from personalize_connectors.delivery.sender import DeliveryReport, Sender
-from personalize_connectors.delivery.state import PENDING, pending
+from personalize_connectors.delivery.state import PENDING, find_accepted, pending, refuse_older
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
 from personalize_connectors.errors import InvalidConfig
@@ -37,6 +39,12 @@ _COLUMNS = {
     "attempt": "Which try of the request was answered.",
     "answered_at": "When it was answered.",
 }
+
+
+class Allowance(dg.Config):
+    """What a person allows for one delivery."""
+
+    allow_older_run: bool = False
 
 
 def sync_name(connector: str) -> str:
@@ -63,18 +71,21 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
         ],
     )
     def sync(
-        context: dg.AssetExecutionContext, installation: Installation, decorated_recommendations: Folder
+        context: dg.AssetExecutionContext,
+        installation: Installation,
+        config: Allowance,
+        decorated_recommendations: Folder,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with clear_failures(), installation.session() as session:
             run = job_run(context)
-            config = read_config(installation.bucket, run.job)
-            if connector.name not in config.connectors:
+            if connector.name not in read_config(installation.bucket, run.job).connectors:
                 context.log.info(f"{run.key}: config.json has no connectors.{connector.name}; nothing to do")
                 yield dg.MaterializeResult(metadata={"configured": False})
                 yield _rejects(DeliveryReport())
                 return
             started = time.monotonic()
-            report = _deliver(context, installation, session, connector, run, decorated_recommendations)
+            delivery = _Delivery(installation, connector, run, decorated_recommendations)
+            report = delivery.send(context, session, config)
             seconds = time.monotonic() - started
             context.log.info(
                 f"{run.key}: {connector.name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in "
@@ -99,31 +110,52 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
     return sync
 
 
-def _deliver(
-    context: dg.AssetExecutionContext,
-    installation: Installation,
-    session: duckdb.DuckDBPyConnection,
-    connector: Connector,
-    run: JobRun,
-    decorated: Folder,
-) -> DeliveryReport:
-    settings = read_config(installation.bucket, run.job).connectors[connector.name]
-    if decorated.manifest.get(rendering_key(connector.name)) != connector.rendering(settings):
-        raise InvalidConfig(
-            f"{run.key}: connectors.{connector.name} in config.json changed after {decorated.uri} was written; materialize "
-            "decorated_recommendations again, then this"
-        )
-    destination = connector.destination(os.environ)
-    documents = decorated.scan(items_frame(connector.name)).to_table()
-    rows = pending(session, installation.bucket, run, connector.name, decorated)
-    total = int(rows.count("*").fetchall()[0][0])
-    context.log.info(f"{run.key}: {connector.name}: {total:,} records to send to {destination.url}")
-    receipts = ReceiptWriter(installation.bucket, layout.delivered_run(run, connector.name, "receipts"))
-    sender = Sender(connector, destination, connector.limits(settings), receipts)
-    rendered = _rendered(batches(rows, PENDING), documents, connector.renderer(settings, documents))
-    return sender.send(
-        rendered, lambda done: progress.report(f"{connector.name}: {done:,} of {total:,} records")
-    )
+@dataclass(frozen=True)
+class _Delivery:
+    """One delivery: what, from where, to where."""
+
+    installation: Installation
+    connector: Connector
+    run: JobRun
+    decorated: Folder
+
+    def check_rendering(self, settings: ConnectorSettings) -> None:
+        """The delta must have been worked out under the settings it is sent with."""
+        if self.decorated.manifest.get(rendering_key(self.connector.name)) != self.connector.rendering(
+            settings
+        ):
+            raise InvalidConfig(
+                f"{self.run.key}: connectors.{self.connector.name} in config.json changed after {self.decorated.uri} was "
+                "written; materialize decorated_recommendations again, then this"
+            )
+
+    def send(
+        self, context: dg.AssetExecutionContext, session: duckdb.DuckDBPyConnection, allowance: Allowance
+    ) -> DeliveryReport:
+        """Send what is still to be sent, while nobody else delivers the same."""
+        bucket, name, run = self.installation.bucket, self.connector.name, self.run
+        config = read_config(bucket, run.job)
+        settings = config.connectors[name]
+        destination = self.connector.destination(os.environ)
+        self.check_rendering(settings)
+        with lease(bucket, layout.lease(run.job, name), run.key) as held:
+            accepted = find_accepted(bucket, run.job, name)
+            if not allowance.allow_older_run:
+                refuse_older(run, accepted, name)
+            rows = pending(session, bucket, self.decorated, name, accepted, delta=config.delta_check(name))
+            total = int(rows.count("*").fetchall()[0][0])
+            context.log.info(f"{run.key}: {name}: {total:,} records to send to {destination.url}")
+            receipts = ReceiptWriter(bucket, layout.delivered_run(run, name, "receipts"))
+            sender = Sender(
+                self.connector, destination, self.connector.limits(settings), receipts, may_send=held
+            )
+            documents = self.decorated.scan(items_frame(name)).to_table()
+            rendered = _rendered(
+                batches(rows, PENDING), documents, self.connector.renderer(settings, documents)
+            )
+            return sender.send(
+                rendered, lambda done: progress.report(f"{name}: {done:,} of {total:,} records")
+            )
 
 
 def _rendered(

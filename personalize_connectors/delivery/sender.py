@@ -24,7 +24,7 @@ from personalize_connectors.connectors.protocol import (
 )
 from personalize_connectors.delivery.parcels import Parcel, parcels
 from personalize_connectors.delivery.receipts import SCHEMA, ReceiptWriter
-from personalize_connectors.errors import DeliveryRefused, DestinationUnavailable
+from personalize_connectors.errors import DeliveryBusy, DeliveryRefused, DestinationUnavailable
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Sender:
     limits: Limits
     receipts: ReceiptWriter
     pace: Pace = Pace()
+    may_send: Callable[[], bool] = lambda: True
     report: DeliveryReport = field(default_factory=DeliveryReport)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -145,6 +146,11 @@ class Sender:
         for attempt in range(1, self.pace.attempts + 1):
             if self._stop.is_set():
                 return
+            if not self.may_send():
+                self._stop.set()
+                raise DeliveryBusy(
+                    "another run took over this delivery, for our lease ran out; what was accepted is in the receipts"
+                )
             verdict = self._post(body, len(parcel), pool, retry=attempt > 1)
             if verdict.outcome == "stop":
                 self._stop.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from personalize_connectors import layout
 from personalize_connectors.delivery.receipts import SCHEMA as RECEIPTS
 from personalize_connectors.engine.session import number, quoted
+from personalize_connectors.errors import OlderRun
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.storage import Storage
@@ -27,11 +29,13 @@ class Accepted:
         snapshot: Parquet files of the newest complete snapshot.
         receipts: All receipt files there are.
         unfolded: Those of them that the snapshot does not hold.
+        newest_run: The newest run that delivered anything.
     """
 
     snapshot: tuple[str, ...]
     receipts: tuple[str, ...]
     unfolded: tuple[str, ...]
+    newest_run: datetime | None
 
 
 PENDING = pa.schema(
@@ -56,14 +60,16 @@ def find_accepted(bucket: Storage, job: Job, connector: str) -> Accepted:
         for found in bucket.objects(layout.delivered(job, connector, "receipts"))
         if found.name.endswith(".parquet")
     )
+    runs = [run_at for path in receipts if (run_at := layout.run_at_of(path))]
     if not manifests:
-        return Accepted((), receipts, receipts)
+        return Accepted((), receipts, receipts, max(runs, default=None))
     _, folder, manifest = max(manifests, key=lambda entry: entry[:2])
     folded = set(manifest["folded"])
     return Accepted(
         tuple(f"{folder}/{file['name']}" for file in manifest["files"]),
         receipts,
         tuple(path for path in receipts if path not in folded),
+        max(runs, default=None),
     )
 
 
@@ -90,21 +96,39 @@ def _scan(bucket: Storage, paths: tuple[str, ...], schema: pa.Schema) -> object:
 
 
 def pending(
-    session: duckdb.DuckDBPyConnection, bucket: Storage, run: JobRun, connector: str, decorated: Folder
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    decorated: Folder,
+    connector: str,
+    accepted: Accepted,
+    *,
+    delta: bool,
 ) -> duckdb.DuckDBPyRelation:
-    """The rows of a delta without those that were accepted since it was worked out (a run that died half-way)."""
+    """The rows of a delta that are still to be sent: without what was accepted since it was worked out.
+
+    Where everything is sent (no `delta`), only what this delivery itself had sent before it died is left out.
+    """
     session.register("decorated", decorated.scan(connector))
-    folder = layout.delivered_run(run, connector, "receipts")
-    paths = tuple(found.path for found in bucket.objects(folder) if found.name.endswith(".parquet"))
-    session.register("earlier", _scan(bucket, paths, RECEIPTS))
+    accepted_state(session, bucket, accepted).create_view("last_accepted", replace=True)
+    since = (
+        f"WHERE accepted_at >= {quoted(decorated.manifest['written_at'])}::TIMESTAMPTZ" if not delta else ""
+    )
     return session.sql(
         f"""
-        SELECT user_id, fingerprint, points, items FROM decorated ANTI JOIN (
-          SELECT user_id, fingerprint FROM earlier
-          WHERE status = 'accepted' AND answered_at >= {quoted(decorated.manifest["written_at"])}::TIMESTAMPTZ
-        ) USING (user_id, fingerprint)
+        SELECT user_id, fingerprint, points, items FROM decorated
+        ANTI JOIN (SELECT user_id, fingerprint FROM last_accepted {since}) USING (user_id, fingerprint)
         """
     )
+
+
+def refuse_older(run: JobRun, accepted: Accepted, connector: str) -> None:
+    """Raise OlderRun where a newer run than this was delivered."""
+    if accepted.newest_run and accepted.newest_run > run.run_at:
+        newer = JobRun(run.job, accepted.newest_run)
+        raise OlderRun(
+            f"{run.key}: {newer.run} was delivered to {connector} already, and this run is older: it would put older lists over "
+            "newer ones. If that is what you want, allow_older_run lets it (run --allow-older-run)"
+        )
 
 
 def not_in_state(
