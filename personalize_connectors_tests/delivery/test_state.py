@@ -11,12 +11,15 @@ from personalize_connectors.delivery.receipts import ReceiptWriter
 from personalize_connectors.delivery.state import (
     PENDING,
     SCHEMA,
+    Accepted,
     accepted_state,
     find_accepted,
     not_in_state,
     pending,
+    refuse_older,
 )
 from personalize_connectors.engine.frame import Frame
+from personalize_connectors.errors import OlderRun
 from personalize_connectors.folders import write_frames
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors_tests.delivery.receipt_rows import NOON, receipts
@@ -121,7 +124,7 @@ def test_counts_who_is_not_in_a_snapshot(session, bucket, kept, missing):
 
 
 def test_pending_is_the_delta_without_what_was_accepted_since(session, bucket):
-    """Of a delta those are left whose very fingerprint was not accepted after the delta was worked out."""
+    """Of a delta those are left whose very fingerprint was not accepted; of all users those not accepted since then."""
     deliver(bucket, SECOND, ("before", b"1"))
     table = pa.Table.from_pylist(
         [
@@ -135,5 +138,22 @@ def test_pending_is_the_delta_without_what_was_accepted_since(session, bucket):
     minutes = (datetime.fromisoformat(decorated.manifest["written_at"]) - NOON) / timedelta(minutes=1) + 1
     deliver(bucket, SECOND, ("since", b"1"), ("rejected", b"1", "rejected"), ("other", b"2"), minute=minutes)
     deliver(bucket, FIRST, ("open", b"1"), minute=minutes)
-    found = pending(session, bucket, SECOND, "braze", decorated).fetchall()
-    assert sorted(found) == [(user, b"1", 3, ["a"]) for user in ("before", "open", "other", "rejected")]
+    accepted = find_accepted(bucket, JOB, "braze")
+
+    def left(*, delta):
+        found = (
+            pending(session, bucket, decorated, "braze", accepted, delta=delta).order("user_id").fetchall()
+        )
+        return [user for user, *_ in found]
+
+    assert left(delta=True) == ["other", "rejected"]
+    assert left(delta=False) == ["before", "other", "rejected"]
+
+
+def test_an_older_run_is_refused():
+    """A run older than the newest that delivered is refused; the same and newer ones are not."""
+    accepted = Accepted((), (), (), SECOND.run_at)
+    refuse_older(SECOND, accepted, "braze")
+    refuse_older(SECOND, Accepted((), (), (), None), "braze")
+    with pytest.raises(OlderRun, match="was delivered to braze already, and this run is older"):
+        refuse_older(FIRST, accepted, "braze")
