@@ -1,7 +1,7 @@
 """The command line. Thin: everything it does to data goes through the same assets that the UI and the sensor use.
 
 Exit codes: 0 done; 1 a run failed or a validation found errors; 2 something in what was asked for is not right;
-3 a destination or service could not be reached; 130 interrupted.
+3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import click
 
 from personalize_connectors.errors import BadSettings, ConnectorsError, Transient
 from personalize_connectors.job_run import JOB_TYPES, Job, parse_timestamp
+from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
 
 RUN_FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
@@ -141,7 +142,7 @@ def run_command(job: Job, at: datetime | None, *, allow_user_drop: bool, allow_o
         )
     show_outcome(outcome)
     if outcome.failures:
-        sys.exit(RUN_FAILED)
+        sys.exit(UNREACHABLE if outcome.transient else RUN_FAILED)
 
 
 @cli.command("jobs")
@@ -172,13 +173,31 @@ def emulate() -> None:
 @click.option(
     "--port", default=8125, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-@click.option("--api-key", default="emulator-key", show_default=True)
+@click.option("--api-key", help="By default emulator-key.")
+@click.option("--preset", help="A contract's limits and headers: legacy, mau-2024, points-2026 or mau-2026.")
+@click.option(
+    "--rate-limit", type=click.IntRange(0), help="Calls to /users/track in a window; 0 lifts all limits."
+)
+@click.option("--rate-window", type=click.IntRange(1), help="Seconds of a window; 1 by default.")
+@click.option(
+    "--header-dialect", help="X-RateLimit-Reset as epoch or seconds_left, or none of these headers."
+)
+@click.option("--error-dialect", help="Rejected objects in words of text or constants, or as each was seen.")
+@click.option(
+    "--apply-delay", type=click.FloatRange(0), help="Apply what is accepted up to so many seconds later."
+)
+@click.option("--seed", type=int, help="Decides how late each request is applied.")
+@click.option(
+    "--settings", "file", type=click.Path(), help="A JSON file with these and all other settings by name."
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def emulate_braze(port: int, api_key: str, command: tuple[str, ...]) -> None:
+def emulate_braze(port: int, command: tuple[str, ...], **options: Any) -> None:
     """Serve a Braze workspace until interrupted; or, with a COMMAND after --, while that runs against it."""
-    from personalize_connectors.emulators.braze import BrazeEmulatorSettings, running, serve
+    from personalize_connectors.emulators.braze import running, serve
+    from personalize_connectors.emulators.braze.options import settings_from
 
-    settings = BrazeEmulatorSettings(api_key=api_key)
+    settings = settings_from(**options)
+    api_key = settings.api_key
     if command:
         with running(settings, port=port) as emulator:
             variables = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": api_key}
@@ -225,17 +244,22 @@ def main(arguments: list[str] | None = None) -> None:
 def _quietly(command: Callable[[], Any]) -> int:
     try:
         done = command()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read us has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConnectorsError as error:
         click.echo(f"error: {error}", err=True)
         return UNREACHABLE if isinstance(error, Transient) else WRONG
+    except STORAGE_ERRORS as error:
+        click.echo(f"error: {storage_error_text(error)}", err=True)
+        return UNREACHABLE
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        return 0
     return done if isinstance(done, int) else 0
 
 

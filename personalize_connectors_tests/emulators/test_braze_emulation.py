@@ -52,11 +52,13 @@ def test_counts_what_it_was_sent(emulator):
     assert emulator.stats() == {
         "requests": 4,
         "by_status": {"201": 2, "400": 1, "401": 1},
+        "faults": {},
         "objects_accepted": 3,
         "objects_rejected": 2,
         "data_points": 3,
         "users": 2,
         "bulk_requests": 1,
+        "waiting": 0,
     }
 
 
@@ -101,7 +103,12 @@ def test_keeps_counting_failures_when_another_fault_changes(emulator):
     assert emulator.faults(reject_type="no") == {
         "reject_users": [],
         "reject_type": "no",
+        "unindexed_errors": False,
         "fail_next": {"status": 503, "count": 2, "headers": {}},
+        "next": [],
+        "chances": {},
+        "seed": 0,
+        "slow_seconds": 0.5,
         "delay_seconds": 0.0,
     }
     assert [track(emulator, "u").status_code for _ in range(2)] == [503, 201]
@@ -132,6 +139,11 @@ def test_answers_after_the_delay(emulator):
         ({"delay": 1}, "delay: Extra inputs are not permitted"),
         ({"fail_next": {"status": 200}}, "fail_next.status: Input should be greater than or equal to 400"),
         ({"delay_seconds": -1}, "delay_seconds: Input should be greater than or equal to 0"),
+        (
+            {"chances": {"hang": 0.6, "reset": 0.6}},
+            "faults: Value error, the chances add up to more than 1",
+        ),
+        ({"chances": {"hang": 2}}, "chances.hang: Input should be less than or equal to 1"),
     ],
 )
 def test_refuses_faults_it_does_not_know(emulator, faults, text):

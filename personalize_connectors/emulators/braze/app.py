@@ -1,138 +1,150 @@
-"""The emulator's paths: Braze's own, and those below /emulator/ that only the emulator has."""
+"""The emulator as an ASGI application: who may call, what is answered, and what goes wrong on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
+from personalize_connectors.emulators.braze.answers import Answer, message
 from personalize_connectors.emulators.braze.asgi import (
+    ClientGone,
+    Held,
     Receive,
+    Scope,
     Send,
-    hold_back,
     read_body,
+    reset,
     send_answer,
     send_pieces,
+    send_truncated,
 )
-from personalize_connectors.emulators.braze.profiles import Profile, profile_json
+from personalize_connectors.emulators.braze.controls import PREFIX, RESET, control
+from personalize_connectors.emulators.braze.faults import Strike
+from personalize_connectors.emulators.braze.rates import Clock
+from personalize_connectors.emulators.braze.routes import SCOPES, Call, Route, find_route
 from personalize_connectors.emulators.braze.settings import BrazeEmulatorSettings
-from personalize_connectors.emulators.braze.workspace import Answer, Workspace, message
-
-PROFILES_IN_A_PIECE = 1000
-
-ENDPOINTS: dict[str, Callable[[Workspace, object], Answer]] = {
-    "/users/track": Workspace.track,
-    "/users/export/ids": Workspace.export_ids,
-}
-
-CONTROLS = {
-    "/emulator/profiles": "GET",
-    "/emulator/stats": "GET",
-    "/emulator/reset": "POST",
-    "/emulator/faults": "POST",
-}
+from personalize_connectors.emulators.braze.workspace import NO_ANSWER, Workspace
+from personalize_connectors.errors import BadSettings
 
 Headers = Mapping[bytes, bytes]
 
 
 class BrazeApp:
-    """The emulator as an ASGI application.
+    """One workspace behind its API.
 
-    What is checked in which order is assumed: path, method, key, content type, size, JSON. The statuses are
-    documented (1.6), the text of the 401 is recorded by others (1.6), the other texts are assumed.
+    What is checked in which order is assumed: path, method, key, scope, rate, content type, size, JSON. The statuses
+    are documented (1.6), the text of the 401 is recorded by others (1.6), the other texts are assumed.
     """
 
-    def __init__(self, settings: BrazeEmulatorSettings) -> None:
+    def __init__(self, settings: BrazeEmulatorSettings, clock: Clock = time.time) -> None:
         self._settings = settings
-        self._bearer = f"Bearer {settings.api_key}".encode()
-        self._workspace = Workspace(settings)
+        self._clock = clock
+        keys = {**settings.keys, settings.api_key: SCOPES}
+        unknown = sorted(frozenset[str]().union(*keys.values()) - SCOPES)
+        if unknown:
+            raise BadSettings(f"there is no scope {unknown[0]!r}; there are {', '.join(sorted(SCOPES))}")
+        self._scopes = {f"Bearer {key}".encode(): scopes for key, scopes in keys.items()}
+        self._workspace = Workspace(settings, clock)
+        self._held = Held()
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = await read_body(receive, self._settings.max_body_bytes)
-        method, path = scope["method"], scope["path"]
-        if path.startswith("/emulator/"):
-            answer = self._control(method, path, body)
-            await (send_answer(send, answer) if isinstance(answer, Answer) else send_pieces(send, answer))
+        try:
+            body = await read_body(receive, self._settings.max_body_bytes)
+        except ClientGone:
             return
-        delay = self._workspace.faults.delay_seconds
-        answer = self._answer(method, path, dict(scope["headers"]), body)
-        if delay:
-            await hold_back(receive, delay)
+        if scope["path"].startswith(PREFIX):
+            await self._control(scope, send, body)
+        else:
+            await self._call(scope, receive, send, body)
+
+    def release(self) -> None:
+        """Break off the calls that are held back."""
+        self._held.release()
+
+    async def _control(self, scope: Scope, send: Send, body: bytes | None) -> None:
+        answer = control(self._workspace, scope["method"], scope["path"], body)
+        if not isinstance(answer, Answer):
+            await send_pieces(send, answer)
+            return
+        if scope["path"] == RESET and answer.status == 200:  # noqa: PLR2004 - of HTTP
+            self._workspace = Workspace(self._settings, self._clock)
         await send_answer(send, answer)
 
-    def _answer(self, method: str, path: str, headers: Headers, body: bytes | None) -> Answer:
-        """The answer of Braze, or the failure planted in its place; counted either way."""
-        answer = self._workspace.planted_failure() or self._called(method, path, headers, body)
-        self._workspace.count_request(
-            answer.status, bulk=headers.get(b"x-braze-bulk", b"").lower() == b"true"
+    async def _call(self, scope: Scope, receive: Receive, send: Send, body: bytes | None) -> None:
+        """Answer a call of Braze's API, or do to it what its fault does; it is counted either way."""
+        workspace, headers = self._workspace, dict(scope["headers"])
+        faults, strike = workspace.plan.faults, workspace.plan.strike()
+        answer = self._struck(strike, scope, headers, body) if strike else self._called(scope, headers, body)
+        silent = strike is not None and strike.how in {"hang", "reset"}
+        workspace.count_request(
+            NO_ANSWER if silent else answer.status,
+            bulk=headers.get(b"x-braze-bulk", b"").lower() == b"true",
+            fault=strike.name if strike else "",
         )
-        return answer
+        delay = faults.delay_seconds + (faults.slow_seconds if strike and strike.how == "slow" else 0.0)
+        if delay:
+            await self._held.hold(scope, receive, delay)
+        await self._deliver(strike.how if strike else "", scope, receive, send, answer)
 
-    def _called(self, method: str, path: str, headers: Headers, body: bytes | None) -> Answer:
-        endpoint = ENDPOINTS.get(path)
-        if endpoint is None:
-            # "Odd errors", listed under 403 (documented, 1.1); that it is always a 403 is assumed.
-            return (
-                message(403, "Access Denied") if path.rstrip("/") in ENDPOINTS else message(404, "Not found")
-            )
-        if method != "POST":
-            return message(405, "Method not allowed", (("allow", "POST"),))
-        refusal = self._refusal(headers)
-        if refusal:
-            return refusal
-        if body is None:
-            return message(413, "Request body too large")
-        try:
-            request = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            return message(400, f"Error while parsing the body, pass valid application/json: {error}")
-        return endpoint(self._workspace, request)
+    async def _deliver(self, how: str, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+        if how == "hang":
+            await self._held.hold(scope, receive, None)
+        elif how == "reset":
+            await reset(scope, receive)
+        elif how == "truncated":
+            await send_truncated(scope, receive, send, answer)
+        else:
+            await send_answer(send, answer)
 
-    def _refusal(self, headers: Headers) -> Answer | None:
-        """What is wrong with the headers of a call (documented, 1.1)."""
-        if headers.get(b"authorization") != self._bearer:
+    def _struck(self, strike: Strike, scope: Scope, headers: Headers, body: bytes | None) -> Answer:
+        """The answer to a call that a fault strikes: Braze's own, or the fault's.
+
+        In maintenance a call that would have been accepted is answered ``queued`` (documented, 1.6) and says nothing of
+        its bad objects (assumed).
+        """
+        answer = self._called(scope, headers, body) if strike.applied else message(strike.status, strike.text)
+        if strike.how == "answer":
+            return message(strike.status, strike.text, strike.headers)
+        if strike.how == "throttled":
+            route = find_route(scope["method"], scope["path"])
+            group = "track" if isinstance(route, Answer) else route[0].group
+            return self._workspace.limiters[group].refusal()
+        accepted = answer.status in {201, 202}
+        return message(202, "queued") if strike.how == "queued" and accepted else answer
+
+    def _called(self, scope: Scope, headers: Headers, body: bytes | None) -> Answer:
+        self._workspace.waiting.apply_due()
+        found = find_route(scope["method"], scope["path"])
+        if isinstance(found, Answer):
+            return found
+        route, names = found
+        scopes = self._scopes.get(headers.get(b"authorization", b""))
+        if scopes is None:
             return message(401, "Invalid API Key")
-        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
-            return message(415, "The Content-Type must be application/json")
-        return None
+        if route.scope not in scopes:
+            return message(403, "Access Denied")
+        refused, limits = self._workspace.limiters[route.group].admit()
+        if refused:
+            return refused
+        answer = self._answer(route, names, scope, headers, body)
+        return answer._replace(headers=answer.headers + limits) if limits else answer
 
-    def _control(self, method: str, path: str, body: bytes | None) -> Answer | Iterator[bytes]:
-        allowed = CONTROLS.get(path)
-        if allowed is None:
-            return message(404, "Not found")
-        if method != allowed:
-            return message(405, "Method not allowed", (("allow", allowed),))
-        if path == "/emulator/profiles":
-            return profile_pieces(self._workspace.profiles())
-        if path == "/emulator/stats":
-            return Answer(200, orjson.dumps(self._workspace.stats()))
-        return self._plant(body) if path == "/emulator/faults" else self._reset()
-
-    def _reset(self) -> Answer:
-        """Forget profiles, counters and faults."""
-        self._workspace = Workspace(self._settings)
-        return message(200, "success")
-
-    def _plant(self, body: bytes | None) -> Answer:
-        """Change the faults that the body names; answer with all that are planted now."""
-        try:
-            given = orjson.loads(body or b"")
-            self._workspace.plant(given if isinstance(given, dict) else {"faults": given})
-        except orjson.JSONDecodeError as error:
-            return message(400, f"The faults are not JSON: {error}")
-        except ValidationError as error:
-            wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-            return message(400, f"The faults cannot be planted: {'; '.join(wrong)}")
-        return Answer(200, self._workspace.faults.model_dump_json().encode())
-
-
-def profile_pieces(profiles: list[tuple[str, Profile]]) -> Iterator[bytes]:
-    """One JSON object, external id to custom attributes, in pieces that fit in memory by the dozen."""
-    yield b"{"
-    for start in range(0, len(profiles), PROFILES_IN_A_PIECE):
-        piece = profile_json(dict(profiles[start : start + PROFILES_IN_A_PIECE]))
-        yield (b"," if start else b"") + piece[1:-1]
-    yield b"}"
+    def _answer(
+        self, route: Route, names: tuple[str, ...], scope: Scope, headers: Headers, body: bytes | None
+    ) -> Answer:
+        request: Any = None
+        if route.has_body:
+            if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
+                return message(415, "The Content-Type must be application/json")
+            if body is None:
+                return message(413, "Request body too large")
+            try:
+                request = orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                return message(400, f"Error while parsing the body, pass valid application/json: {error}")
+        call = Call(scope["method"], names, scope["query_string"], request, body or b"")
+        return route.answer(self._workspace, call)

@@ -5,6 +5,7 @@ Kept is its JSON text: 50,000 profiles of 25 items each would otherwise be more 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import orjson
@@ -18,6 +19,7 @@ NESTED_BYTES = 100 * 1024
 ARRAY_ELEMENTS = 500
 """The longest array of scalars (documented, 2.1)."""
 
+_LONG_RUN = re.compile(rb'"[^"]{%d}' % (TEXT_CHARACTERS + 1))
 _SCALARS = frozenset({str, int, float, bool})
 
 Kept = tuple[bytes, int]
@@ -34,12 +36,17 @@ def kept_array(value: list[object]) -> Kept | None:
     kinds = set(map(type, value))
     if kinds <= _SCALARS:
         unique = _unique(value, kinds)
-        text = orjson.dumps(unique)
+        short = orjson.dumps(unique)
         # Text this short has no string in it that is too long: most arrays need no look at every element.
-        return (text, 1) if len(text) <= TEXT_CHARACTERS or _fits(unique, text) else None
-    text = orjson.dumps(value)
-    points = sum(len(element) if isinstance(element, dict) else 1 for element in value)
-    return (text, points or 1) if _fits(value, text) else None
+        fits = len(short) <= TEXT_CHARACTERS or _strings_fit(short) or _fits(unique, short)
+        return (short, 1) if fits else None
+    text = _text(value)
+    if text is None:
+        return None
+    objects = [element for element in value if isinstance(element, dict)]
+    points = sum(map(len, objects)) + len(value) - len(objects)
+    fits = (len(objects) == len(value) and _are_plain(objects, text)) or _fits(value, text)
+    return (text, points or 1) if fits else None
 
 
 def kept_object(value: dict[str, object], merge_into: object = None) -> Kept | None:
@@ -47,14 +54,38 @@ def kept_object(value: dict[str, object], merge_into: object = None) -> Kept | N
 
     It costs 1 for each of its keys (documented, 2.2), an empty one 1 (assumed).
     """
-    old = orjson.loads(merge_into) if isinstance(merge_into, bytes) else None
-    merged = _merged(old, value)
-    text = orjson.dumps(merged)
-    return (text, len(value) or 1) if _fits(merged, text) else None
+    text = _text(value)
+    merged = value
+    if text and isinstance(merge_into, bytes):
+        merged = _merged(orjson.loads(merge_into), value)
+        text = orjson.dumps(merged)
+    return (text, len(value) or 1) if text and _fits(merged, text) else None
+
+
+def _text(value: object) -> bytes | None:
+    """The JSON text of a value; None for one that is nested too deep to be written.
+
+    No depth is published (2.1); that such a value is dropped, and that the depth is orjson's 254, is assumed.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _fits(value: object, text: bytes) -> bool:
     return len(text) <= NESTED_BYTES and _storable(value)
+
+
+def _strings_fit(text: bytes) -> bool:
+    """Whether the text alone says that no string in it is too long and that it is no longer than it may be."""
+    return len(text) <= NESTED_BYTES and b"\\" not in text and not _LONG_RUN.search(text)
+
+
+def _are_plain(objects: list[dict[str, object]], text: bytes) -> bool:
+    """Whether text and keys alone say that these objects can be stored, as nearly all can: `_storable` takes longer."""
+    flat = text.count(b"{") == len(objects) and b"null" not in text and _strings_fit(text)
+    return flat and all(map(_keys_fit, set(map(tuple, objects))))
 
 
 def _storable(value: object) -> bool:
@@ -92,7 +123,7 @@ def _unique(values: list[object], kinds: set[type]) -> list[object]:
         unique = list(dict.fromkeys(values))
     else:
         unique = list({(type(value), value): value for value in values}.values())
-    return unique[-ARRAY_ELEMENTS:]
+    return unique if len(unique) <= ARRAY_ELEMENTS else unique[-ARRAY_ELEMENTS:]
 
 
 def _merged(old: object, new: dict[str, object]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What a profile does with an attributes object, and what that costs (braze.md 2.1 and 2.2).
 
-A value that does not fit is dropped without a word (documented, 1.6), and costs nothing (assumed). Not in
-this version: times, operators (``inc``, ``add``, ``$add``, ``$update``), the type fixed by the first value.
+A value that does not fit is dropped without a word (documented, 1.6), and costs nothing (assumed). Not
+emulated: operators (``inc``, ``add``, ``$add``, ``$update``), and the form in which Braze writes times back.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import orjson
 
+from personalize_connectors.emulators.braze.attribute_types import IGNORED, AttributeRules
 from personalize_connectors.emulators.braze.nested import TEXT_CHARACTERS, kept_array, kept_object
 
 IDENTIFIERS = frozenset({"external_id", "braze_id", "user_alias"})
@@ -33,8 +34,10 @@ def profile_json(profiles: Mapping[str, object]) -> bytes:
     return orjson.dumps(profiles, default=orjson.Fragment)
 
 
-def write_attributes(profile: Profile, item: Mapping[str, object]) -> int:
-    """Apply one attributes object and return the data points it costs.
+def write_attributes(
+    profile: Profile, item: Mapping[str, object], rules: AttributeRules | None = None
+) -> int:
+    """Apply one attributes object, under the workspace's rules, and return the data points it costs.
 
     Every attribute costs a point or more, also when nothing changes (documented, 2.2); identifiers, flags
     and the profile fields cost none (the first two documented, the last assumed).
@@ -42,9 +45,13 @@ def write_attributes(profile: Profile, item: Mapping[str, object]) -> int:
     merge = item.get("_merge_objects") is True
     points = 0
     for given, value in item.items():
-        name = _attribute_name(given)
+        name = attribute_name(given)
         if name is None:
             continue
+        if rules is not None:
+            value = rules.admitted(name, value)  # noqa: PLW2901 - from here on the value is what is left of it
+            if value is IGNORED:
+                continue
         if value is None:
             profile.pop(name, None)
             points += 1
@@ -69,7 +76,7 @@ def _kept(value: object, merge_into: object) -> tuple[object, int] | None:
 
 
 @lru_cache(maxsize=4096)
-def _attribute_name(given: str) -> str | None:
+def attribute_name(given: str) -> str | None:
     """The name a value is kept under, stripped (documented, 2.1); None for what is no custom attribute.
 
     Those are identifiers, profile fields, flags with their leading underscore (documented, 1.4), and a

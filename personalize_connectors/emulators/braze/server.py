@@ -7,6 +7,7 @@ import ipaddress
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import urllib3
 import uvicorn
 
 from personalize_connectors.emulators.braze.app import BrazeApp
+from personalize_connectors.emulators.braze.asgi import Protocol
+from personalize_connectors.emulators.braze.rates import Clock
 from personalize_connectors.emulators.braze.settings import BrazeEmulatorSettings
 from personalize_connectors.errors import BadSettings
 
@@ -29,6 +32,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     ready: Callable[[str], None] | None = None,
+    clock: Clock = time.time,
 ) -> None:
     """Serve one workspace until SIGINT or SIGTERM, then return; call it from the main thread.
 
@@ -37,11 +41,12 @@ def serve(
         host: a loopback address.
         port: 0 takes a free one.
         ready: called with the URL once requests are answered.
+        clock: what rate windows and delays go by.
 
     Raises:
         BadSettings: the host is not loopback, or the port cannot be had.
     """
-    server = _Server(settings, ready or _tell_nobody)
+    server = _Server(BrazeApp(settings, clock), ready or _tell_nobody)
     with _listening(host, port) as listener:
         # uvicorn raises the signal again when it has shut down; it must meet a handler that lets us return.
         before = {
@@ -71,15 +76,27 @@ class RunningEmulator:
         return self._call("GET", "stats")
 
     def faults(self, **changes: object) -> dict[str, Any]:
-        """Plant ``reject_users``, ``reject_type``, ``fail_next`` or ``delay_seconds``; what is not named stays.
+        """Plant faults by the names in `Faults`; what is not named stays.
 
         Raises:
             BadSettings: there is no such fault, or not with this value.
         """
         return self._call("POST", "faults", orjson.dumps(changes))
 
+    def objects(self) -> dict[str, int]:
+        """External id to the number of objects that were applied to it."""
+        return self._call("GET", "objects")
+
+    def catalogs(self) -> dict[str, dict[str, Any]]:
+        """Catalog name to its ``fields`` and its ``items``."""
+        return self._call("GET", "catalogs")
+
+    def flush(self) -> int:
+        """Apply all that is accepted and still waiting; return the number of requests that were."""
+        return int(self._call("POST", "flush")["applied"])
+
     def reset(self) -> None:
-        """Forget profiles, counters and faults."""
+        """Forget profiles, catalogs, rate windows, counters and faults."""
         self._call("POST", "reset")
 
     def _call(self, method: str, name: str, body: bytes = b"") -> dict[str, Any]:
@@ -91,8 +108,16 @@ class RunningEmulator:
 
 
 @contextmanager
-def running(settings: BrazeEmulatorSettings | None = None, port: int = 0) -> Iterator[RunningEmulator]:
-    """Run an emulator in a thread of this process until the block is left; port 0 takes a free one."""
+def running(
+    settings: BrazeEmulatorSettings | None = None, port: int = 0, clock: Clock = time.time
+) -> Iterator[RunningEmulator]:
+    """Run an emulator in a thread of this process until the block is left.
+
+    Args:
+        settings: the workspace's contract and keys.
+        port: 0 takes a free one.
+        clock: what rate windows and delays go by, in seconds since 1970.
+    """
     settings = settings or BrazeEmulatorSettings()
     urls: list[str] = []
     listens = threading.Event()
@@ -101,7 +126,7 @@ def running(settings: BrazeEmulatorSettings | None = None, port: int = 0) -> Ite
         urls.append(url)
         listens.set()
 
-    server = _Server(settings, ready)
+    server = _Server(BrazeApp(settings, clock), ready)
     with _listening("127.0.0.1", port) as listener, urllib3.PoolManager(retries=False) as http:
         thread = threading.Thread(target=server.run, args=([listener],), name="braze-emulator", daemon=True)
         thread.start()
@@ -116,9 +141,10 @@ def running(settings: BrazeEmulatorSettings | None = None, port: int = 0) -> Ite
 class _Server(uvicorn.Server):
     """uvicorn without logs and lifespan, that says when it listens."""
 
-    def __init__(self, settings: BrazeEmulatorSettings, ready: Callable[[str], None]) -> None:
+    def __init__(self, app: BrazeApp, ready: Callable[[str], None]) -> None:
         config = uvicorn.Config(
-            BrazeApp(settings),
+            app,
+            http=Protocol,
             interface="asgi3",
             lifespan="off",
             ws="none",
@@ -130,6 +156,7 @@ class _Server(uvicorn.Server):
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         super().__init__(config)
+        self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -137,6 +164,10 @@ class _Server(uvicorn.Server):
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
             self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.release()
+        await super().shutdown(sockets)
 
 
 def _tell_nobody(_: str) -> None:
