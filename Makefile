@@ -30,7 +30,6 @@ demo: $(INSTALLED)
 	@$(BIN)/personalize-connectors demo $(ARGS)
 
 dev: $(INSTALLED)
-	@echo "The Dagster UI: http://127.0.0.1:3000"
 	@if [ -n "$$BRAZE_REST_ENDPOINT_URL" ]; then exec $(BIN)/dagster dev; \
 	else exec $(BIN)/personalize-connectors emulate braze -- $(BIN)/dagster dev; fi
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from personalize_connectors.runs import Outcome, PastRun
 _LOG_WIDTH = 200
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _LOG_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
 
 _DELTA = ("unchanged", "added", "changed", "missing")
 
@@ -29,11 +30,12 @@ _DELTA = ("unchanged", "added", "changed", "missing")
 class _Terminal:
     """A line for each step, and below it what goes on now with the seconds since the beginning."""
 
+    console: Console
     status: Status
     started: float
 
     def line(self, text: str) -> None:
-        err.print(escape(text), style="dim")
+        self.console.print(escape(text), style="dim")
 
     def now(self, text: str) -> None:
         self.status.update(f"{escape(text)} ({time.monotonic() - self.started:.0f} s)")
@@ -43,7 +45,7 @@ class _Plain:
     """Plain lines, where nobody sits at a terminal."""
 
     def line(self, text: str) -> None:
-        err.print(escape(text))
+        print(text, file=sys.stderr)  # noqa: T201 - as it is, whatever its width
 
     def now(self, text: str) -> None:
         """Nothing that is overwritten has a place in a log."""
@@ -52,12 +54,15 @@ class _Plain:
 @contextmanager
 def showing_progress(what: str) -> Iterator[None]:
     """Show what goes on until the block ends."""
-    if not err.is_terminal:
+    if not sys.stderr.isatty():
         with watched_by(_Plain()):
             yield
         return
-    with err.status(escape(what)) as status, watched_by(_Terminal(status, time.monotonic())):
-        yield
+    # A descriptor of its own: while a run goes on, Dagster keeps what is written to the usual one.
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal:
+        console = Console(file=terminal, force_terminal=True, highlight=False)
+        with console.status(escape(what)) as status, watched_by(_Terminal(console, status, time.monotonic())):
+            yield
 
 
 def show_outcome(outcome: Outcome) -> None:
@@ -72,7 +77,7 @@ def show_outcome(outcome: Outcome) -> None:
     for text in outcome.warnings:
         out.print(f"[yellow]warning[/] {escape(text)}")
     for asset, text in outcome.failures.items():
-        err.print(f"[red]failed[/] {asset}: {escape(text)}")
+        err.print(f"[red]failed[/] {asset}: {escape(text)}", soft_wrap=True)
 
 
 def show_jobs(rows: list[tuple[str, list[PastRun]]]) -> None:

@@ -12,6 +12,9 @@ from personalize_connectors.job_run import JobRun
 from personalize_connectors.partitions import run_tags
 from personalize_connectors.settings import Settings, read_settings
 from personalize_connectors.storage import Storage, open_storage
+from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
+
+TRANSIENT = "can_be_tried_again"
 
 
 class Installation(dg.ConfigurableResource[None]):
@@ -54,4 +57,10 @@ def clear_failures() -> Iterator[None]:
     try:
         yield
     except ConnectorsError as error:
-        raise dg.Failure(str(error), allow_retries=isinstance(error, Transient)) from None
+        raise _failure(str(error), transient=isinstance(error, Transient)) from None
+    except STORAGE_ERRORS as error:
+        raise _failure(storage_error_text(error), transient=True) from error
+
+
+def _failure(text: str, *, transient: bool) -> dg.Failure:
+    return dg.Failure(text, metadata={TRANSIENT: transient}, allow_retries=transient)

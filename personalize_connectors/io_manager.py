@@ -44,9 +44,7 @@ class LayoutIOManager(dg.ConfigurableIOManager):
             described = obj.describe(folders)
         folder = folders[obj.frames[0].folder]
         seconds = time.monotonic() - obj.started
-        context.log.info(
-            f"wrote {folder.rows:,} rows, {folder.size:,} bytes in {seconds:.1f} s to {folder.uri}"
-        )
+        context.log.info(f"wrote {folder.rows:,} rows, {folder.size:,} bytes in {seconds:.1f} s")
         context.add_output_metadata({**written_metadata(folder, seconds), **described})
 
     def load_input(self, context: dg.InputContext) -> Folder:

@@ -91,7 +91,7 @@ def parse_config(content: bytes, uri: str, job: Job) -> JobConfig:
     try:
         raw, repeated = _load(content)
     except (ValueError, RecursionError) as error:
-        raise InvalidConfig(f"{uri}: is not JSON: {error}") from None
+        raise InvalidConfig(f"{uri}: cannot be read as JSON: {error}") from None
     problems = [Problem(path, "stands here more than once; keep one") for path in repeated]
     top = _validate(TopLevel, raw, "$", problems)
     settings = dict(_connectors(raw.get("connectors") if isinstance(raw, dict) else None, problems))

@@ -13,6 +13,7 @@ import dagster as dg
 from personalize_connectors.assets.sync import sync_name
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.definitions import JOB, defs
+from personalize_connectors.installation import TRANSIENT
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.jobs import read_config
 from personalize_connectors.operator_lines import NAME as LOGGER
@@ -32,6 +33,7 @@ class Outcome:
         run: The job run.
         run_id: Dagster's id.
         failures: Asset to what went wrong, in words for people; empty where all went well.
+        transient: Whether the same run can succeed later: something could not be reached, or was busy.
         warnings: What the checks that do not stop a run say.
         numbers: Asset to the metadata of its materialization.
         seconds: Wall time.
@@ -40,6 +42,7 @@ class Outcome:
     run: JobRun
     run_id: str
     failures: dict[str, str]
+    transient: bool
     warnings: list[str]
     numbers: Numbers
     seconds: float
@@ -99,11 +102,15 @@ def execute(
     }
     if not result.success and not any(event.is_step_failure for event in result.all_events) and not blocked:
         blocked = {"run": _run_failure(result)}
+    steps = [event for event in result.all_events if event.is_step_failure]
+    if any("InterruptedError" in _class_name(event) for event in steps):
+        raise KeyboardInterrupt
     failures = {str(event.step_key): _failure(event) for event in result.all_events if event.is_step_failure}
     return Outcome(
         run=run,
         run_id=result.run_id,
         failures=failures | blocked,
+        transient=any(_is_transient(event) for event in steps),
         warnings=[str(check.description) for check in checks if check.severity == dg.AssetCheckSeverity.WARN],
         numbers={
             event.materialization.asset_key.path[-1]: _values(event.materialization.metadata)
@@ -135,6 +142,16 @@ def _numbers(instance: dg.DagsterInstance, run_id: str) -> Numbers:
 
 def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry.value for key, entry in metadata.items()}
+
+
+def _class_name(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    return str(error.cls_name) if error else ""
+
+
+def _is_transient(event: dg.DagsterEvent) -> bool:
+    data = event.step_failure_data.user_failure_data
+    return bool(data and (entry := data.metadata.get(TRANSIENT)) and entry.value)
 
 
 def _run_failure(result: dg.ExecuteInProcessResult) -> str:

@@ -1,12 +1,19 @@
 """The command line: what it prints, and the exit codes that scripts rely on."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from personalize_connectors import layout
 from personalize_connectors.cli import main
+from personalize_connectors.delivery.lease import Timing, lease
 from personalize_connectors.emulators.braze import running
+from personalize_connectors.job_run import Job
+from personalize_connectors.storage import open_storage
 
 OUTPUT = "personalize/batch_inference/daily/batch_daily_2026_11_22_03_00_00"
 KEY = "user_personalization/daily|2026-11-22T03-00-00Z"
@@ -234,3 +241,36 @@ def test_an_older_run_is_let_through_on_request(bucket, command, emulator):
     )
     assert code == 0
     assert emulator.profiles()["ana"]["recommendation_items"] == [{"itemId": "lamp"}]
+
+
+def test_a_busy_destination_ends_with_3(bucket, command, emulator):
+    """While another run delivers, the exit code says that the same can succeed later, and nothing is sent."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {"ana": ["lamp"]})
+    folder = layout.lease(Job("user_personalization", "daily"), "braze")
+    with lease(open_storage(str(bucket)), folder, "the other run", Timing(0.8)):
+        code, _, error = command("run", "user_personalization/daily")
+    assert (code, "the other run delivers right now" in error) == (3, True)
+    assert emulator.profiles() == {}
+
+
+def test_the_storage_is_told_in_words(bucket, command):
+    """What the storage refuses is a sentence, and exit code 3."""
+    folder = bucket / "etl_jobs/user_personalization/daily"
+    folder.mkdir(parents=True)
+    (folder / "config.json").symlink_to("config.json")
+    code, _, error = command("run", "user_personalization/daily")
+    assert (code, "Traceback" in error, "Debug source" in error) == (3, False, False)
+    assert error.startswith("error: ")
+
+
+def test_a_reader_that_has_enough_is_no_error(bucket):
+    """The exit code is the run's, also where whoever reads closes early."""
+    environment = {**os.environ, "CONNECTORS_ROOT": str(bucket)}
+    program = f"{sys.executable} -m personalize_connectors.cli schema | head -1; exit ${{PIPESTATUS[0]}}"
+    assert (
+        subprocess.run(
+            ["bash", "-c", program], env=environment, stdout=subprocess.DEVNULL, check=False
+        ).returncode
+        == 0
+    )

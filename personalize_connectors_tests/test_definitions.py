@@ -42,6 +42,8 @@ GRAPH = {
 }
 # Check: whether it stops what comes after.
 CHECKS = {
+    ("inference_errors", "metadata_and_mapping_are_clean"): False,
+    ("decorated_recommendations", "metadata_fields_arrive"): False,
     ("user_recommendations", "error_share"): True,
     ("user_recommendations", "users_against_previous_run"): True,
     ("decorated_recommendations", "items_without_metadata"): False,

@@ -192,13 +192,13 @@ def test_says_all_that_is_wrong_at_once():
 )  # fmt: skip
 def test_refuses_what_is_not_json(content, why):
     """A file that is not strict JSON in UTF-8, or holds what no destination can take, is refused with the place."""
-    assert problems(content) == [f"is not JSON: {why}"]
+    assert problems(content) == [f"cannot be read as JSON: {why}"]
 
 
 def test_refuses_json_that_is_nested_too_deeply():
     """Nesting without end is an error of the config, not of the program."""
     (text,) = problems(b"[" * 100_000)
-    assert text.startswith("is not JSON: maximum recursion depth exceeded")
+    assert text.startswith("cannot be read as JSON: maximum recursion depth exceeded")
 
 
 def test_refuses_repeated_keys():

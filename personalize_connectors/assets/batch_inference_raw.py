@@ -70,7 +70,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
                 connectors()[name].destination(os.environ)
             source = source_of(bucket, config, run)
         size = sum(file.size for file in source.files)
-        context.log.info(f"{run.key}: reading {len(source.files)} files, {size:,} bytes from {source.uri}")
+        context.log.info(f"reading {len(source.files)} files, {size:,} bytes from {source.uri}")
         names = [file.name for file in source.files]
 
         def describe(folders: Mapping[str, Folder]) -> Metadata:

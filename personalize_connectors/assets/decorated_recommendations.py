@@ -17,7 +17,7 @@ from personalize_connectors.engine.delta import DeltaCounts, compare
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame, Lines, batches
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
-from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors.engine.item_documents import Selection, field_notes, render
 from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.records import RecordForm, with_records
 from personalize_connectors.folders import Folder
@@ -30,7 +30,7 @@ from personalize_connectors.jobs import read_config
 from personalize_connectors.storage import Storage
 
 NAME = "decorated_recommendations"
-WITHOUT_METADATA = "items_without_metadata"
+WITHOUT_METADATA, FIELDS = "items_without_metadata", "metadata_fields_arrive"
 
 SCHEMA = pa.schema(
     [
@@ -77,7 +77,12 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 WITHOUT_METADATA,
                 asset=NAME,
                 description="Every recommended item has metadata; others go out as their id.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                FIELDS,
+                asset=NAME,
+                description="Every metadata field is there, and the destination would keep every value; others are left out.",
+            ),
         ],
     )
     def decorated_recommendations(
@@ -93,16 +98,16 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 name: _decorate(session, bucket, run, config, name, user_recommendations, items)
                 for name in config.connectors
             }
-            for name, (_, counts) in decorations.items():
+            for name, (_, counts, _) in decorations.items():
                 context.log.info(
-                    f"{run.key}: {name}: {counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
+                    f"{name}: {counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
                 )
             missing = [item for item, line in items if line is None]
 
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 folder = folders[layout.stage(run, NAME)]
                 return {
-                    **_delta_metadata({name: counts for name, (_, counts) in decorations.items()}),
+                    **_delta_metadata({name: counts for name, (_, counts, _) in decorations.items()}),
                     "rows": sum(folder.rows_of(name) for name in decorations),
                     "items": len(items),
                     "items_without_metadata": len(missing),
@@ -114,7 +119,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                     ),
                 }
 
-            frames = [frame for found, _ in decorations.values() for frame in found]
+            frames = [frame for found, _, _ in decorations.values() for frame in found]
             yield dg.MaterializeResult(value=Materialization(frames, describe, started))
             yield dg.AssetCheckResult(
                 check_name=WITHOUT_METADATA,
@@ -123,6 +128,14 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 description=f"{len(missing):,} of {len(items):,} recommended items have no metadata"
                 + (f", for example {', '.join(map(repr, missing[:5]))}" if missing else ""),
                 metadata={"items": len(items), "items_without_metadata": len(missing)},
+            )
+            notes = [f"{name}: {note}" for name, (_, _, found) in decorations.items() for note in found]
+            yield dg.AssetCheckResult(
+                check_name=FIELDS,
+                passed=not notes,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"fields left out: {'; '.join(notes)}" if notes else "all fields go out",
+                metadata={"fields_left_out": len(notes)},
             )
 
     return decorated_recommendations
@@ -146,17 +159,24 @@ def _decorate(
     name: str,
     users: Folder,
     items: list[tuple[str, str | None]],
-) -> tuple[list[Frame], DeltaCounts]:
-    """A connector's frames, the users to deliver first, and how they stand to what was accepted."""
+) -> tuple[list[Frame], DeltaCounts, list[str]]:
+    """A connector's frames, the users to deliver first; how they stand to what was accepted; notes on the fields."""
     connector, settings = connectors()[name], config.connectors[name]
-    wanted = tuple(settings.itemMetadataFields) if settings.itemMetadataFields is not None else None
-    documents = render(items, Selection(wanted), lambda fields: connector.payload(settings, fields))
+    selection = Selection(
+        tuple(settings.itemMetadataFields) if settings.itemMetadataFields is not None else None
+    )
+    documents = render(
+        items,
+        selection,
+        lambda fields: connector.payload(settings, fields),
+        lambda fields: connector.left_out(settings, fields),
+    )
     accepted = accepted_state(session, bucket, find_accepted(bucket, run.job, name))
     scanned = users.scan().to_batches(columns=["user_id", "items"], batch_size=ROWS_PER_BATCH)
-    points = connector.data_points(settings, documents)
+    points = connector.data_points(settings, documents, config.top.itemsPerUser)
     current = fingerprints(session, scanned, documents, connector.rendering(settings), points)
     delta = f"delta_{name}"
-    counts = compare(session, current, accepted, delta)
+    counts = compare(session, current, accepted, delta, points.per_known_user)
     session.register("users", users.scan())
     wanted_rows = "WHERE change <> 'unchanged'" if config.delta_check(name) else ""
     rows = session.sql(
@@ -169,7 +189,7 @@ def _decorate(
     folder = layout.stage(run, NAME)
     lines = Lines("record", layout.output(run, name), config.top.recordCompression)
     schema = SCHEMA.append(pa.field("record", pa.large_binary()))
-    return [
+    frames = [
         Frame(
             schema,
             records,
@@ -179,7 +199,8 @@ def _decorate(
             manifest={"users": users.rows, rendering_key(name): connector.rendering(settings)},
         ),
         Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(name)),
-    ], counts
+    ]
+    return frames, counts, field_notes(documents, selection)
 
 
 def _directives(settings: ConnectorSettings) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
 
 NAME = "inference_errors"
+INPUTS = "metadata_and_mapping_are_clean"
 
 _COLUMNS = {
     "input": "batch_output, item_metadata or user_item_mapping.",
@@ -40,16 +41,24 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
         kinds={"duckdb", "parquet"},
         owners=["team:personalize-connectors"],
         metadata=column_schema(SCHEMA, _COLUMNS),
+        check_specs=[
+            dg.AssetCheckSpec(
+                INPUTS,
+                asset=NAME,
+                description="Every line of the item metadata and every row of the mapping can be used.",
+            )
+        ],
     )
     def inference_errors(
         context: dg.AssetExecutionContext, installation: Installation, batch_inference_raw: Folder
-    ) -> Iterator[dg.MaterializeResult[Materialization]]:
+    ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """One row for each line that carries no recommendation, with its reason; bad lines of metadata and mapping too."""
         started = time.monotonic()
         with clear_failures(), installation.session() as session:
             bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
-            others = pa.Table.from_pylist(bad_input_lines(bucket, run.job), schema=SCHEMA)
+            bad = bad_input_lines(bucket, run.job)
+            others = pa.Table.from_pylist(bad, schema=SCHEMA)
             kept = config.top.saveBatchInferenceErrors
             schema = SCHEMA.append(pa.field("record", pa.binary())) if kept else SCHEMA
             rows = batches(error_rows(session, batch_inference_raw.scan(), others, with_record=kept), schema)
@@ -76,6 +85,17 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
 
             frame = Frame(schema, rows, layout.stage(run, NAME), lines=lines)
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
-            context.log.info(f"{run.key}: {sum(counts.values()):,} lines set aside: {counts or 'none'}")
+            context.log.info(f"{sum(counts.values()):,} lines set aside: {counts or 'none'}")
+            metadata_lines = sum(row["input"] == "item_metadata" for row in bad)
+            yield dg.AssetCheckResult(
+                check_name=INPUTS,
+                passed=not bad,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{metadata_lines:,} lines of item metadata and {len(bad) - metadata_lines:,} mapping rows cannot be used",
+                metadata={
+                    "bad_metadata_lines": metadata_lines,
+                    "bad_mapping_rows": len(bad) - metadata_lines,
+                },
+            )
 
     return inference_errors

@@ -79,7 +79,7 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
         with clear_failures(), installation.session() as session:
             run = job_run(context)
             if connector.name not in read_config(installation.bucket, run.job).connectors:
-                context.log.info(f"{run.key}: config.json has no connectors.{connector.name}; nothing to do")
+                context.log.info(f"config.json has no connectors.{connector.name}; nothing to do")
                 yield dg.MaterializeResult(metadata={"configured": False})
                 yield _rejects(DeliveryReport())
                 return
@@ -88,7 +88,7 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
             report = delivery.send(context, session, config)
             seconds = time.monotonic() - started
             context.log.info(
-                f"{run.key}: {connector.name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in "
+                f"{connector.name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in "
                 f"{report.requests:,} requests ({report.retries:,} retries), {report.data_points:,} data points, {seconds:.1f} s"
             )
             receipts = layout.delivered_run(run, connector.name, "receipts")
@@ -144,14 +144,16 @@ class _Delivery:
                 refuse_older(run, accepted, name)
             rows = pending(session, bucket, self.decorated, name, accepted, delta=config.delta_check(name))
             total = int(rows.count("*").fetchall()[0][0])
-            context.log.info(f"{run.key}: {name}: {total:,} records to send to {destination.url}")
+            context.log.info(f"{name}: {total:,} records to send to {destination.url}")
             receipts = ReceiptWriter(bucket, layout.delivered_run(run, name, "receipts"))
             sender = Sender(
                 self.connector, destination, self.connector.limits(settings), receipts, may_send=held
             )
             documents = self.decorated.scan(items_frame(name)).to_table()
             rendered = _rendered(
-                batches(rows, PENDING), documents, self.connector.renderer(settings, documents)
+                batches(rows, PENDING),
+                documents,
+                self.connector.renderer(settings, documents, config.top.itemsPerUser),
             )
             return sender.send(
                 rendered, lambda done: progress.report(f"{name}: {done:,} of {total:,} records")

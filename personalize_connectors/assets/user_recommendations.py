@@ -109,9 +109,11 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
 
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
             context.log.info(
-                f"{run.key}: {users[0]:,} users, {lines.repeated:,} earlier lines of the same query left out"
+                f"{users[0]:,} users, {lines.repeated:,} earlier lines of the same query left out"
             )
-            yield _error_share(errors, batch_inference_raw.rows, job_config.top.maxErrorShare)
+            yield _error_share(
+                errors, batch_inference_raw.rows, job_config.top.maxErrorShare, run.job.job_type
+            )
             yield _user_drop(users[0], previous, job_config.top.maxUserDrop, allowed=config.allow_user_drop)
 
     return user_recommendations
@@ -147,12 +149,17 @@ def _users(
     return batches(of_users(lines, longest), SCHEMA)
 
 
-def _error_share(errors: int, lines: int, most: float) -> dg.AssetCheckResult:
+def _error_share(errors: int, lines: int, most: float, job_type: str) -> dg.AssetCheckResult:
     share = errors / lines if lines else 1.0
-    advice = "look at inference_errors; a higher maxErrorShare in config.json lets the run pass"
     what = f"{errors:,} of {lines:,} lines carry no recommendation ({share:.2%}, at most {most:.2%})"
+    advice = "look at inference_errors; a higher maxErrorShare in config.json lets the run pass"
     if not lines:
-        what = "the batch output holds no line"
+        what, advice = (
+            "the batch output holds no line",
+            "look at the batch inference job in Amazon Personalize",
+        )
+    elif errors == lines:
+        advice = f"look at inference_errors; is this the output of another job type than {job_type}?"
     passed = share <= most
     return dg.AssetCheckResult(
         check_name=ERROR_SHARE,
@@ -165,13 +172,14 @@ def _error_share(errors: int, lines: int, most: float) -> dg.AssetCheckResult:
 
 def _user_drop(users: int, previous: int | None, most: float, *, allowed: bool) -> dg.AssetCheckResult:
     drop = (previous - users) / previous if previous else 0.0
-    what = (
-        f"{users:,} users, {previous:,} in the previous run"
-        if previous is not None
-        else f"{users:,} users, no previous run"
-    )
-    passed = drop <= most or allowed
-    advice = f": a drop of {drop:.1%}, at most {most:.1%}; if it is right, run again with allow_user_drop"
+    before = f"{previous:,} in the previous run" if previous is not None else "no previous run"
+    what, advice = f"{users:,} users, {before}", f": a drop of {drop:.1%}, at most {most:.1%}"
+    if not users:
+        advice = (
+            ": no user gets a recommendation; look at inference_errors, and at the mapping of related items"
+        )
+    advice += "; if it is right, run again with --allow-user-drop (allow_user_drop in the launchpad)"
+    passed = allowed or (users > 0 and drop <= most)
     metadata: dict[str, Any] = {
         "users": users,
         "users_in_previous_run": previous or 0,

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from personalize_connectors.connectors import braze_shapes
 from personalize_connectors.connectors.braze_answers import read_answer
+from personalize_connectors.connectors.braze_values import kept, left_out, without_nulls
 from personalize_connectors.connectors.protocol import (
     Answer,
     ConnectorSettings,
@@ -161,27 +162,33 @@ class Braze:
         """What of an item document the shape delivers."""
         if settings.payload == "ids":
             return dump(fields["itemId"])
-        return dump(without_nulls(fields))
+        return dump(kept(fields))
 
-    def data_points(self, settings: BrazeSettings, documents: pa.Table) -> DataPoints:
+    def left_out(self, settings: BrazeSettings, fields: dict[str, Any]) -> list[str]:
+        """The fields of an item document that Braze would drop without a word, each with the reason."""
+        return [] if settings.payload == "ids" else left_out(fields)
+
+    def data_points(self, settings: BrazeSettings, documents: pa.Table, longest: int) -> DataPoints:
         """One for each attribute; an array of objects counts each key of each object ("Data points")."""
-        return braze_shapes.data_points(
-            settings.payload, settings.otherAttributes, settings.itemMetadataFields, documents
-        )
+        return braze_shapes.data_points(settings.payload, _shape(settings, longest), documents)
 
-    def renderer(self, settings: BrazeSettings, documents: pa.Table) -> Renderer:
+    def renderer(self, settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:
         """One attributes object for each user."""
-        shape = braze_shapes.Shape(
-            settings.attributePrefix,
-            settings.otherAttributes,
-            settings.itemMetadataFields,
-            settings.allowMisaligned,
-        )
-        return braze_shapes.renderer(settings.payload, shape, documents)
+        return braze_shapes.renderer(settings.payload, _shape(settings, longest), documents)
 
     def verdict(self, answer: Answer, records: int) -> Verdict:
         """By status and `errors[]` ("User track", responses)."""
         return read_answer(answer, records)
+
+
+def _shape(settings: BrazeSettings, longest: int) -> braze_shapes.Shape:
+    return braze_shapes.Shape(
+        settings.attributePrefix,
+        settings.otherAttributes,
+        settings.itemMetadataFields,
+        settings.allowMisaligned,
+        longest,
+    )
 
 
 def _is_address(url: str) -> bool:
@@ -190,15 +197,6 @@ def _is_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def without_nulls(value: Any) -> Any:
-    """A nested value without its nulls: one of them makes Braze drop the whole attribute."""
-    if isinstance(value, dict):
-        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [without_nulls(inner) for inner in value if inner is not None]
-    return value
 
 
 def _attribute_problem(settings: BrazeSettings, key: str, value: Any) -> str | None:

@@ -17,11 +17,14 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from personalize_connectors.connectors.braze_values import LARGEST_LIST
 from personalize_connectors.connectors.protocol import DataPoints, Fragments, Renderer
 from personalize_connectors.engine.gather import gather, joined, json_strings, lengths, surrounded
 from personalize_connectors.engine.item_documents import dump
 
 Ints = np.ndarray
+
+_TOO_LARGE = "the list is over 100 KB, which Braze drops without a word; name fewer or shorter itemMetadataFields, or lower itemsPerUser"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Shape:
     constants: Mapping[str, Any]
     fields: Sequence[str] | None
     allow_misaligned: bool
+    longest: int
 
 
 def attributes(payload: str, prefix: str, fields: Sequence[str] | None) -> frozenset[str]:
@@ -48,24 +52,25 @@ def renderer(payload: str, shape: Shape, documents: pa.Table) -> Renderer:
     return shapes[payload](shape, documents)
 
 
-def data_points(
-    payload: str, constants: Mapping[str, Any], fields: Sequence[str] | None, documents: pa.Table
-) -> DataPoints:
+def data_points(payload: str, shape: Shape, documents: pa.Table) -> DataPoints:
     """What Braze bills: one for a scalar or an array of scalars, else one for each key of each object.
 
-    Of `arrays` it is the most that a user can cost: a field that none of the user's items has is not sent.
+    Of `arrays` it is the most that a user can cost: a field that none of the user's items has is not sent. Users who have
+    `flat` attributes get all of them again, for what falls away must be unset, which is billed too.
     """
-    per_user = sum(map(_cost, constants.values()))
+    per_user = sum(map(_cost, shape.constants.values()))
     if payload == "ids":
         return DataPoints(per_user + 1, np.zeros(len(documents), np.int64))
     items = [orjson.loads(text) for text in _column(documents, "payload").to_pylist()]
+    names = _with_item_id(shape.fields if shape.fields is not None else _names(items))
+    if payload == "flat":
+        costs = [sum(map(_cost, item.values())) for item in items]
+        return DataPoints(per_user, np.array(costs, np.int64), per_user + shape.longest * len(names))
     if payload == "arrays":
-        there = set(_names(items)) & set(_with_item_id(fields if fields is not None else _names(items)))
+        there = set(_names(items)) & set(names)
         nested = {name for name in there if any(isinstance(item.get(name), dict | list) for item in items)}
         per_user += len(there) - len(nested)
         costs = [sum(_keys(item[name]) for name in nested & item.keys()) for item in items]
-    elif payload == "flat":
-        costs = [sum(map(_cost, item.values())) for item in items]
     else:
         costs = [len(item) for item in items]
     return DataPoints(per_user, np.array(costs, np.int64))
@@ -86,49 +91,70 @@ def _list(shape: Shape, documents: pa.Table) -> Renderer:
     known, payloads = _column(documents, "item_id"), _column(documents, "payload")
     comma, end, first = range(len(payloads), len(payloads) + 3)
     after_head = f",{dump(shape.prefix + 'items').decode()}:["
+    sizes = pc.binary_length(payloads).to_numpy().astype(np.int64) + 1
 
     def render(users: pa.RecordBatch) -> Fragments:
         pieces = pa.concat_arrays(
             [payloads, pa.array([",", "]},"]), surrounded("", _heads(shape, users), after_head)]
         )
         codes, rows = _codes(users, known), np.arange(len(users))
-        layout = joined(first + rows, codes, lengths(users["items"]), comma, np.full(len(users), end))
-        return Fragments(gather(pieces, *layout))
+        counts = lengths(users["items"])
+        layout = joined(first + rows, codes, counts, comma, np.full(len(users), end))
+        too_large = np.flatnonzero(_sums(sizes[codes], counts) + 1 > LARGEST_LIST)
+        return Fragments(gather(pieces, *layout), dict.fromkeys(too_large.tolist(), _TOO_LARGE))
 
     return render
 
 
 def _flat(shape: Shape, documents: pa.Table) -> Renderer:
-    """One attribute for each field of each item: the pieces `,"<prefix>`, place, `_name":"Lamp"`."""
+    """One attribute for each field of each item: the pieces `,"<prefix>`, place, `_name":"Lamp"`.
+
+    Who was delivered before gets every place and field: those that fell away as null, or they would stay.
+    """
     known = _column(documents, "item_id")
     fields = [_fields(payload) for payload in _column(documents, "payload").to_pylist()]
-    counts = np.array([len(of_item) for of_item in fields], np.int64)
+    names = _with_item_id(shape.fields if shape.fields is not None else _names(fields))
+    places = [*fields, {}]
+    whole = [{**dict.fromkeys(names, "null"), **of_place} for of_place in places]
+    counts = np.array([len(of_place) for of_place in [*places, *whole]], np.int64)
     begins = np.cumsum(counts) - counts
-    tails = [f"_{dump(name)[1:].decode()}:{value}" for of_item in fields for name, value in of_item.items()]
-    lead = len(tails)
+    tails = [
+        f"_{dump(name)[1:].decode()}:{value}"
+        for of_place in [*places, *whole]
+        for name, value in of_place.items()
+    ]
 
     def render(users: pa.RecordBatch) -> Fragments:
-        codes, sizes = _codes(users, known), lengths(users["items"])
-        places = int(sizes.max(initial=0))
-        fixed = [f",{dump(shape.prefix)[:-1].decode()}", *map(str, range(1, places + 1)), "},"]
+        codes, sizes = _places(users, known, shape.longest)
+        most = int(sizes.max(initial=0))
+        fixed = [f",{dump(shape.prefix)[:-1].decode()}", *map(str, range(1, most + 1)), "},"]
         pieces = pa.concat_arrays([pa.array(tails, pa.string()), pa.array(fixed), _heads(shape, users)])
-        rank = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        lead, end, heads = len(tails), len(tails) + 1 + most, len(tails) + len(fixed) + np.arange(len(users))
         of_pair = np.repeat(np.arange(len(codes)), counts[codes])
-        step = np.arange(len(of_pair)) - np.repeat(np.cumsum(counts[codes]) - counts[codes], counts[codes])
+        rank, step = _ranks(sizes), _ranks(counts[codes])
         triples = np.column_stack(
             [np.full(len(of_pair), lead), lead + 1 + rank[of_pair], begins[codes[of_pair]] + step]
         ).ravel()
-        pairs = np.bincount(np.repeat(np.arange(len(users)), sizes)[of_pair], minlength=len(users))
+        pairs = _sums(counts[codes], sizes)
         ends = np.cumsum(3 * pairs + 2)
         laid = np.zeros(int(ends[-1]) if len(ends) else 0, np.int64)
         inner = np.ones(len(laid), bool)
         inner[ends - 1] = inner[ends - 3 * pairs - 2] = False
-        laid[inner] = triples
-        laid[ends - 3 * pairs - 2] = len(tails) + len(fixed) + np.arange(len(users))
-        laid[ends - 1] = lead + 1 + places
+        laid[inner], laid[ends - 3 * pairs - 2], laid[ends - 1] = triples, heads, end
         return Fragments(gather(pieces, laid, ends))
 
     return render
+
+
+def _places(users: pa.RecordBatch, known: pa.Array, longest: int) -> tuple[Ints, Ints]:
+    """The places of each user: item codes, and for who was delivered before the whole ones, filled up to the longest list."""
+    codes, sizes, empty = _codes(users, known), lengths(users["items"]), len(known)
+    before = _delivered_before(users)
+    filled = np.where(before, np.maximum(sizes, longest), sizes)
+    starts = np.cumsum(filled) - filled
+    laid = np.full(int(filled.sum()), empty + empty + 1)
+    laid[np.repeat(starts, sizes) + _ranks(sizes)] = codes + np.repeat(before, sizes) * (empty + 1)
+    return laid, filled
 
 
 def _arrays(shape: Shape, documents: pa.Table) -> Renderer:
@@ -151,7 +177,9 @@ def _arrays(shape: Shape, documents: pa.Table) -> Renderer:
             of_item = column.codes[codes]
             if not shape.allow_misaligned:
                 _refuse(refused, name, owner, of_item, len(column.pieces))
-            parts.append(column.rendered(owner[of_item >= 0], of_item[of_item >= 0], len(users)))
+            parts.append(
+                column.rendered(owner[of_item >= 0], of_item[of_item >= 0], _delivered_before(users))
+            )
         bodies = pc.binary_join_element_wise(*parts, "},", "").cast(pa.large_binary())
         return Fragments(bodies, refused)
 
@@ -171,16 +199,17 @@ class _Values:
         coded = pa.array(column, pa.string()).dictionary_encode()
         return cls(opening, coded.dictionary, coded.indices.fill_null(-1).to_numpy().astype(np.int64))
 
-    def rendered(self, owner: Ints, codes: Ints, users: int) -> pa.Array:
-        """One array for each user; nothing for a user none of whose items has the field."""
+    def rendered(self, owner: Ints, codes: Ints, before: Ints) -> pa.Array:
+        """One array for each user; where no item has the field nothing, or null for who was delivered before."""
         having, sizes = np.unique(owner, return_counts=True)
         pieces = pa.concat_arrays([self.pieces, pa.array([",", "]", self.opening])])
         comma, end, opening = range(len(self.pieces), len(self.pieces) + 3)
         layout = joined(np.full(len(having), opening), codes, sizes, comma, np.full(len(having), end))
-        place = np.full(users, -1)
+        place = np.full(len(before), -1)
         place[having] = np.arange(len(having))
         texts = gather(pieces, *layout).cast(pa.large_string()).cast(pa.string())
-        return texts.take(pa.array(place, mask=place < 0)).fill_null("")
+        none = pc.if_else(pa.array(before), f"{self.opening.removesuffix('[')}null", "")
+        return pc.coalesce(texts.take(pa.array(place, mask=place < 0)), none)
 
 
 def _refuse(refused: dict[int, str], name: str, owner: Ints, codes: Ints, distinct: int) -> None:
@@ -214,6 +243,25 @@ def _with_item_id(names: Sequence[str]) -> list[str]:
 def _heads(shape: Shape, users: pa.RecordBatch) -> pa.Array:
     constants = f",{dump(dict(shape.constants))[1:-1].decode()}" if shape.constants else ""
     return surrounded('{"external_id":', json_strings(users["user_id"]), constants)
+
+
+def _delivered_before(users: pa.RecordBatch) -> Ints:
+    return np.asarray(pc.not_equal(users["change"], "added").to_numpy(zero_copy_only=False), bool)
+
+
+def _ranks(counts: Ints) -> Ints:
+    """0, 1, 2, ... within each of the groups of so many entries."""
+    begins: Ints = np.repeat(np.cumsum(counts) - counts, counts)
+    ranks: Ints = np.arange(len(begins)) - begins
+    return ranks
+
+
+def _sums(values: Ints, counts: Ints) -> Ints:
+    """The sums of neighbouring groups of so many values."""
+    totals: Ints = np.concatenate([[0], np.cumsum(values)])
+    bounds: Ints = np.concatenate([[0], np.cumsum(counts)])
+    sums: Ints = totals[bounds[1:]] - totals[bounds[:-1]]
+    return sums
 
 
 def _codes(users: pa.RecordBatch, known: pa.Array) -> Ints:

@@ -77,7 +77,8 @@ class Fragments:
     refused: Mapping[int, str] = field(default_factory=dict)
 
 
-# The fragments of users, given as `user_id` and `items` (each of which has a document).
+# The fragments of users, given as `user_id`, `items` (each of which has a document) and `change` against what the
+# destination accepted before (`added`, `changed`, `unchanged`).
 Renderer = Callable[[pa.RecordBatch], Fragments]
 
 
@@ -88,10 +89,12 @@ class DataPoints:
     Attributes:
         per_user: For each user.
         per_item: For each item document, in their order.
+        per_known_user: For each user who was delivered before, whatever the items, where that differs.
     """
 
     per_user: int
     per_item: Ints
+    per_known_user: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,11 +165,15 @@ class Connector(Protocol):
         """What is delivered of one item document, as text."""
         ...
 
-    def data_points(self, settings: Any, documents: pa.Table) -> DataPoints:
-        """What the destination bills for users with these item documents."""
+    def left_out(self, settings: Any, fields: dict[str, Any]) -> list[str]:
+        """The fields of one item document that `payload` leaves out, each with the reason."""
         ...
 
-    def renderer(self, settings: Any, documents: pa.Table) -> Renderer:
+    def data_points(self, settings: Any, documents: pa.Table, longest: int) -> DataPoints:
+        """What the destination bills for users with these item documents and lists of at most `longest` items."""
+        ...
+
+    def renderer(self, settings: Any, documents: pa.Table, longest: int) -> Renderer:
         """What renders users by these item documents (`engine.item_documents`)."""
         ...
 

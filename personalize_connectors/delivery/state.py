@@ -43,6 +43,7 @@ PENDING = pa.schema(
         ("user_id", pa.string()),
         ("fingerprint", pa.binary()),
         ("points", pa.int64()),
+        ("change", pa.string()),
         ("items", pa.list_(pa.string())),
     ]
 )
@@ -115,7 +116,7 @@ def pending(
     )
     return session.sql(
         f"""
-        SELECT user_id, fingerprint, points, items FROM decorated
+        SELECT user_id, fingerprint, points, change, items FROM decorated
         ANTI JOIN (SELECT user_id, fingerprint FROM last_accepted {since}) USING (user_id, fingerprint)
         """
     )

@@ -35,17 +35,21 @@ def compare(
     fingerprints: duckdb.DuckDBPyRelation,
     accepted: duckdb.DuckDBPyRelation,
     table: str,
+    points_if_known: int | None = None,
 ) -> DeltaCounts:
     """Compare `user_id`, `fingerprint`, `points` of this run with the fingerprints accepted.
 
     Leaves a table of every user of the run with `fingerprint`, `points` and `change` (`added`, `changed`, `unchanged`).
+    `points_if_known` is what a user costs who was accepted before, where that differs.
     """
     accepted.create_view("accepted", replace=True)
     fingerprints.create_view("current", replace=True)
+    points = "points" if points_if_known is None else str(points_if_known)
     session.execute(
         f"""
         CREATE OR REPLACE TABLE "{table}" AS
-        SELECT current.*, CASE
+        SELECT current.user_id, current.fingerprint,
+          CASE WHEN accepted.user_id IS NULL THEN points ELSE {points} END AS points, CASE
           WHEN accepted.user_id IS NULL THEN 'added'
           WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged' ELSE 'changed' END AS change
         FROM current LEFT JOIN accepted USING (user_id)
@@ -55,13 +59,13 @@ def compare(
         f'SELECT change, count(*), sum(points)::BIGINT FROM "{table}" GROUP BY change'
     ).fetchall()
     counts = {change: number for change, number, _ in rows}
-    points = {change: number for change, _, number in rows}
+    billed = {change: number for change, _, number in rows}
     missing = number(session, f'SELECT count(*) FROM accepted ANTI JOIN "{table}" USING (user_id)')
     return DeltaCounts(
         added=counts.get("added", 0),
         changed=counts.get("changed", 0),
         unchanged=counts.get("unchanged", 0),
         missing=missing,
-        points=points.get("added", 0) + points.get("changed", 0),
-        points_saved=points.get("unchanged", 0),
+        points=billed.get("added", 0) + billed.get("changed", 0),
+        points_saved=billed.get("unchanged", 0),
     )

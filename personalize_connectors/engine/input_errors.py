@@ -27,7 +27,7 @@ encode(json_object('input', input, 'file', file, 'line', line, 'reason', reason,
 
 @dataclass(frozen=True)
 class InputErrors:
-    """What was set aside, counted."""
+    """What was set aside, counted; the reasons are those of the batch output."""
 
     by_reason: dict[str, int]
     batch_lines: int
@@ -59,7 +59,7 @@ def input_errors(session: duckdb.DuckDBPyConnection, rows: object) -> InputError
     """Count a scan of `inference_errors`."""
     session.register("error_rows", rows)
     reasons = session.execute(
-        "SELECT reason, count(*) AS n FROM error_rows GROUP BY reason ORDER BY n DESC, reason"
+        "SELECT reason, count(*) AS n FROM error_rows WHERE input = 'batch_output' GROUP BY reason ORDER BY n DESC, reason"
     ).fetchall()
     inputs = dict(session.execute("SELECT input, count(*) FROM error_rows GROUP BY input").fetchall())
     first = session.execute("SELECT * FROM error_rows LIMIT 5").fetchall()

@@ -70,6 +70,8 @@ def _rows_of_file(storage: Storage, path: str, set_aside: SetAside) -> Iterator[
         beginning = next(iter(storage.blocks(path)), b"")
         names = _columns(storage.uri(path), beginning)
         if b"\n" not in beginning:  # nothing but a header, which Arrow takes for half a row
+            if b"\r" in beginning.rstrip(b"\r"):
+                raise BadInput(f"{storage.uri(path)} ends its lines with CR alone; write LF or CRLF")
             return
         reader = arrow_csv.open_csv(
             file,

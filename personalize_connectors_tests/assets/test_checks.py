@@ -86,7 +86,7 @@ def test_a_drop_of_users_stops_the_run_unless_it_is_allowed(world):
     assert (found.success, world.requests()) == (False, requests)
     assert said(found, "users_against_previous_run") == (
         False,
-        "4 users, 7 in the previous run: a drop of 42.9%, at most 30.0%; if it is right, run again with allow_user_drop",
+        "4 users, 7 in the previous run: a drop of 42.9%, at most 30.0%; if it is right, run again with --allow-user-drop (allow_user_drop in the launchpad)",
     )
     allowed = world.run(PERSONAL, 2, allow_user_drop=True)
     assert (allowed.success, said(allowed, "users_against_previous_run")) == (
@@ -104,7 +104,7 @@ def test_a_run_that_was_stopped_is_no_measure_for_the_next(world):
         found = world.run(PERSONAL, day)
         assert said(found, "users_against_previous_run") == (
             False,
-            "4 users, 10 in the previous run: a drop of 60.0%, at most 30.0%; if it is right, run again with allow_user_drop",
+            "4 users, 10 in the previous run: a drop of 60.0%, at most 30.0%; if it is right, run again with --allow-user-drop (allow_user_drop in the launchpad)",
         )
 
 
@@ -127,9 +127,11 @@ def test_a_good_run_passes_every_check(world):
     found = world.run(PERSONAL, 0)
     assert {name: passed for name, (passed, _) in found.checks.items()} == dict.fromkeys(
         [
+            "metadata_and_mapping_are_clean",
             "error_share",
             "users_against_previous_run",
             "items_without_metadata",
+            "metadata_fields_arrive",
             "no_rejected_records",
             "every_accepted_user_is_in_the_state",
         ],

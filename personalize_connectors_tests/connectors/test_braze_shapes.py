@@ -1,7 +1,7 @@
 """The four shapes against a straightforward oracle of dicts, and over a socket against the emulator's profiles and meter."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
+from personalize_connectors.connectors.braze_values import kept
 from personalize_connectors.connectors.protocol import Fragments
 from personalize_connectors.emulators.braze import running
 from personalize_connectors.engine.item_documents import Selection, render
 
 PAYLOADS = ("objects", "ids", "flat", "arrays")
-USERS = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])
+USERS = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string())), ("change", pa.string())])
+LONGEST = 7
 SEVERAL = (
     "arrays: two items have the same {}, and Braze keeps arrays as sets, so values would move to other items"
 )
@@ -41,6 +43,7 @@ class Case:
     items: dict[str, dict[str, Any] | None]
     users: list[tuple[str, list[str]]]
     settings: BrazeSettings
+    change: str = "added"
 
     def documents(self) -> pa.Table:
         """The item documents."""
@@ -54,9 +57,9 @@ class Case:
     def rendered(self) -> Fragments:
         """The fragments of all users, who are a slice of a longer batch."""
         around = [("before", list(self.items)), *self.users, ("after", list(self.items))]
-        rows = [{"user_id": user, "items": items} for user, items in around]
+        rows = [{"user_id": user, "items": items, "change": self.change} for user, items in around]
         batch = pa.RecordBatch.from_pylist(rows, schema=USERS).slice(1, len(self.users))
-        return CONNECTOR.renderer(self.settings, self.documents())(batch)
+        return CONNECTOR.renderer(self.settings, self.documents(), LONGEST)(batch)
 
     def item(self, item_id: str) -> dict[str, Any]:
         """What an item delivers."""
@@ -64,7 +67,7 @@ class Case:
         wanted = self.settings.itemMetadataFields
         keys = [key for key in fields if key != "id"] if wanted is None else wanted
         chosen = {key: fields[key] for key in keys if key != "itemId" and fields.get(key) is not None}
-        return without_nulls(chosen) | {"itemId": item_id}
+        return kept({**chosen, "itemId": item_id})
 
     def names(self) -> list[str]:
         """The fields of `arrays`, the item's id last."""
@@ -80,12 +83,17 @@ class Case:
         elif self.settings.payload == "ids":
             shown = {f"{prefix}items": items}
         elif self.settings.payload == "flat":
+            places = [*found, *[{}] * (LONGEST - len(found))]
+            nothing = dict.fromkeys(self.names()) if self.change != "added" else {}
             shown = {
-                f"{prefix}{n}_{key}": value for n, item in enumerate(found, 1) for key, value in item.items()
+                f"{prefix}{n}_{key}": value
+                for n, item in enumerate(places, 1)
+                for key, value in (nothing | item).items()
             }
         else:
             columns = {name: [item[name] for item in found if name in item] for name in self.names()}
-            shown = {prefix + name: values for name, values in columns.items() if values}
+            known = self.change != "added"
+            shown = {prefix + name: values or None for name, values in columns.items() if values or known}
         return {"external_id": user, **self.settings.otherAttributes, **shown}
 
     def refusal(self, items: list[str]) -> str | None:
@@ -102,15 +110,6 @@ class Case:
         return None
 
 
-def without_nulls(value: Any) -> Any:
-    """A value without the nulls inside."""
-    if isinstance(value, dict):
-        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return (
-        [without_nulls(inner) for inner in value if inner is not None] if isinstance(value, list) else value
-    )
-
-
 def texts(fragments: Fragments) -> list[str]:
     """The fragments as text, taken from the one buffer in which they stand one after the other."""
     bodies = fragments.bodies
@@ -119,7 +118,9 @@ def texts(fragments: Fragments) -> list[str]:
 
 
 @st.composite
-def cases(draw, payload, values=VALUES, fields=FIELDS, *, unique=False):
+def cases(
+    draw, payload, values=VALUES, fields=FIELDS, *, unique=False, changes=("added", "changed", "unchanged")
+):
     """Any catalogue with any users; `unique`: no user gets an item twice."""
     metadata = st.none() | st.dictionaries(fields, values, max_size=4)
     items = draw(st.dictionaries(TEXTS, metadata, min_size=1, max_size=5))
@@ -132,7 +133,8 @@ def cases(draw, payload, values=VALUES, fields=FIELDS, *, unique=False):
         "allowMisaligned": draw(st.booleans()) and not unique,
     }  # fmt: skip
     users = draw(st.dictionaries(TEXTS, lists, max_size=5))
-    return Case(items, list(users.items()), BrazeSettings.model_validate(block))
+    change = draw(st.sampled_from(changes))
+    return Case(items, list(users.items()), BrazeSettings.model_validate(block), change)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -251,7 +253,9 @@ def metered(emulator, case: Case) -> tuple[dict[str, Any], int]:
 def counted(case: Case) -> int:
     """The data points that the connector counts for the users who are not refused."""
     documents = case.documents()
-    points = CONNECTOR.data_points(case.settings, documents)
+    points = CONNECTOR.data_points(case.settings, documents, LONGEST)
+    if case.change != "added" and points.per_known_user is not None:
+        return points.per_known_user * len(case.users)
     of_item = dict(zip(documents["item_id"].to_pylist(), points.per_item.tolist(), strict=True))
     return sum(
         points.per_user + sum(of_item[item] for item in items)
@@ -261,6 +265,7 @@ def counted(case: Case) -> int:
 
 
 KEPT = st.booleans() | st.integers(-(2**63), 2**63) | st.floats(0.5, 1e9) | TEXTS
+ADDED = ("added",)
 STORED = (
     KEPT
     | st.lists(TEXTS, max_size=3, unique=True)
@@ -269,12 +274,13 @@ STORED = (
 METERED = {
     "objects": cases("objects", STORED, st.sampled_from(["name", "price"]), unique=True),
     "ids": cases("ids", STORED, unique=True),
-    "flat": cases("flat", STORED, st.sampled_from(["name", "price"]), unique=True),
-    "arrays": cases("arrays", KEPT, st.sampled_from(["name"]), unique=True),
+    "flat": cases("flat", STORED, st.sampled_from(["name", "price"]), unique=True, changes=ADDED),
+    "flat again": cases("flat", KEPT, st.sampled_from(["name", "price"]), unique=True),
+    "arrays": cases("arrays", KEPT, st.sampled_from(["name"]), unique=True, changes=ADDED),
 }
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", METERED)
 @given(st.data())
 def test_braze_keeps_and_bills_what_we_say(emulator, payload, data):
     """Over a socket, the profiles are what the oracle says, and the meter shows what the connector counts."""
@@ -282,7 +288,11 @@ def test_braze_keeps_and_bills_what_we_say(emulator, payload, data):
     profiles, points = metered(emulator, case)
     accepted = [(user, items) for user, items in case.users if case.refusal(items) is None]
     assert profiles == {
-        user: {key: value for key, value in case.expected(user, items).items() if key != "external_id"}
+        user: {
+            key: value
+            for key, value in case.expected(user, items).items()
+            if key != "external_id" and value is not None
+        }
         for user, items in accepted
     }
     assert points == counted(case)
@@ -297,3 +307,21 @@ def test_bills_nested_values_by_their_keys(emulator, payload, points):
     }
     case = small(payload, items, [["l", "c"]], otherAttributes={"source": "x"})
     assert metered(emulator, case)[1] == counted(case) == points
+
+
+def test_flat_unsets_what_falls_away():
+    """Who was delivered before gets every place and field of `flat`, those that fell away as null."""
+    case = replace(small("flat", {"l": LAMP, "x": None}, [["x"]]), change="changed")
+    (text,) = texts(case.rendered())
+    sent = json.loads(text[:-1])
+    assert [sent["r_1_name"], sent["r_1_price"], sent["r_1_itemId"]] == [None, None, "x"]
+    assert {key for key, value in sent.items() if value is not None} == {"external_id", "r_1_itemId"}
+    assert len(sent) == 1 + 3 * LONGEST
+
+
+def test_refuses_a_list_that_braze_would_drop():
+    """A list over 100 KB, which Braze drops with a success answer, is refused."""
+    items = {f"i{number}": {"text": "x" * 250, "more": ["y" * 250] * 20} for number in range(20)}
+    rendered = small("objects", items, [list(items)[:19], list(items)]).rendered()
+    assert list(rendered.refused) == [1]
+    assert "over 100 KB, which Braze drops without a word" in rendered.refused[1]
