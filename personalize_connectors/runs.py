@@ -22,6 +22,9 @@ from personalize_connectors.settings import Settings
 from personalize_connectors.sources import newest_source, source_of
 from personalize_connectors.storage import Storage
 
+# Dagster raises it on SIGINT; inside a library's callback it comes back as a part of the library's own error.
+_INTERRUPTED = "DagsterExecutionInterruptedError"
+
 Numbers = dict[str, dict[str, Any]]
 
 
@@ -103,7 +106,7 @@ def execute(
     if not result.success and not any(event.is_step_failure for event in result.all_events) and not blocked:
         blocked = {"run": _run_failure(result)}
     steps = [event for event in result.all_events if event.is_step_failure]
-    if any("InterruptedError" in _class_name(event) for event in steps):
+    if any(_INTERRUPTED in str(event.step_failure_data.error) for event in steps):
         raise KeyboardInterrupt
     failures = {str(event.step_key): _failure(event) for event in result.all_events if event.is_step_failure}
     return Outcome(
@@ -142,11 +145,6 @@ def _numbers(instance: dg.DagsterInstance, run_id: str) -> Numbers:
 
 def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry.value for key, entry in metadata.items()}
-
-
-def _class_name(event: dg.DagsterEvent) -> str:
-    error = event.step_failure_data.error
-    return str(error.cls_name) if error else ""
 
 
 def _is_transient(event: dg.DagsterEvent) -> bool:

@@ -11,7 +11,7 @@ def storage_error_text(error: BaseException) -> str:
     """What a storage error says to a person, without the store's own debugging."""
     if isinstance(error, FileNotFoundError):
         return f"{_said(error)}; it was there a moment ago, so another run of the same job may have replaced it: run again"
-    return f"the storage refuses or cannot be reached: {_said(error)}"
+    return f"reading or writing failed: {_said(error)}"
 
 
 def _said(error: BaseException) -> str:

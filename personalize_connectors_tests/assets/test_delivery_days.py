@@ -179,6 +179,32 @@ def test_killing_the_run_and_running_again_leaves_the_right_profiles(world, tmp_
     assert delta(world.run(PERSONAL, 0)) == (0, 0, len(lists), 0, 0)
 
 
+def test_ctrl_c_ends_a_run_with_a_word(world, tmp_path_factory):
+    """An interrupted run ends with exit code 130 and no traceback; what was accepted is kept and not sent again."""
+    lists = {f"user {number}": ["a", "b"] for number in range(9_000)}
+    world.configure(PERSONAL)
+    world.answer(PERSONAL, 0, lists)
+    world.emulator.faults(delay_seconds=0.5)
+    home = tmp_path_factory.mktemp("home")
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    receipts = world.root / layout.delivered_run(JobRun(PERSONAL, DAYS[0]), "braze", "receipts")
+    with subprocess.Popen(
+        [sys.executable, "-m", "personalize_connectors.cli", "run", str(PERSONAL)],
+        env=os.environ | {"DAGSTER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        until(lambda: complete(receipts) or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert (process.returncode, told.splitlines()[-1], "Traceback" in told) == (130, "interrupted", False)
+    world.emulator.faults(delay_seconds=0)
+    kept = sum(pq.read_metadata(path).num_rows for path in complete(receipts))
+    assert 0 < kept < len(lists)
+    assert delta(world.run(PERSONAL, 0)) == (len(lists) - kept, 0, kept, 0, len(lists) - kept)
+
+
 def complete(folder: Path) -> list[Path]:
     """The receipt files that are whole; one being written has another name."""
     return sorted(folder.glob("*.parquet"))
