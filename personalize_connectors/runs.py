@@ -97,29 +97,32 @@ def execute(
         },
         raise_on_error=False,
     )
+    return _outcome(run, result, time.monotonic() - started)
+
+
+def _outcome(run: JobRun, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:
+    steps = [event for event in result.all_events if event.is_step_failure]
+    if any(_INTERRUPTED in str(event.step_failure_data.error) for event in steps):
+        raise KeyboardInterrupt
     checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    blocked = {
+    failures = {str(event.step_key): _failure(event) for event in steps} | {
         check.asset_key.path[-1]: str(check.description)
         for check in checks
         if check.severity == dg.AssetCheckSeverity.ERROR
     }
-    if not result.success and not any(event.is_step_failure for event in result.all_events) and not blocked:
-        blocked = {"run": _run_failure(result)}
-    steps = [event for event in result.all_events if event.is_step_failure]
-    if any(_INTERRUPTED in str(event.step_failure_data.error) for event in steps):
-        raise KeyboardInterrupt
-    failures = {str(event.step_key): _failure(event) for event in result.all_events if event.is_step_failure}
+    if not result.success and not failures:
+        failures = {"run": _run_failure(result)}
     return Outcome(
         run=run,
         run_id=result.run_id,
-        failures=failures | blocked,
+        failures=failures,
         transient=any(_is_transient(event) for event in steps),
         warnings=[str(check.description) for check in checks if check.severity == dg.AssetCheckSeverity.WARN],
         numbers={
             event.materialization.asset_key.path[-1]: _values(event.materialization.metadata)
             for event in result.get_asset_materialization_events()
         },
-        seconds=time.monotonic() - started,
+        seconds=seconds,
     )
 
 

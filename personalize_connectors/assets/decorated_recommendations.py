@@ -2,46 +2,22 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import dagster as dg
-import duckdb
-import pyarrow as pa
 
 from personalize_connectors import layout
+from personalize_connectors.assets.decoration import ASSET, SCHEMA, Decorating, decorate, recommended_items
 from personalize_connectors.assets.preview import column_schema, table
-from personalize_connectors.connectors.protocol import ConnectorSettings
-from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.delivery.state import accepted_state, find_accepted
-from personalize_connectors.engine.delta import DeltaCounts, compare
-from personalize_connectors.engine.fingerprints import fingerprints
-from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame, Lines, batches
-from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
-from personalize_connectors.engine.item_documents import Selection, field_notes, render
-from personalize_connectors.engine.item_metadata import ItemMetadata
-from personalize_connectors.engine.records import RecordForm, with_records
+from personalize_connectors.engine.delta import DeltaCounts
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import item_metadata
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
-from personalize_connectors.job_config import JobConfig
-from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
-from personalize_connectors.storage import Storage
 
-NAME = "decorated_recommendations"
+NAME = ASSET
 WITHOUT_METADATA, FIELDS = "items_without_metadata", "metadata_fields_arrive"
 
-SCHEMA = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("fingerprint", pa.binary()),
-        ("points", pa.int64()),
-        ("change", pa.string()),
-        ("items", pa.list_(pa.string())),
-        ("queries", pa.list_(pa.string())),
-    ]
-)
 _COLUMNS = {
     "user_id": "The user.",
     "fingerprint": "128-bit digest of all that is delivered for the user.",
@@ -50,16 +26,6 @@ _COLUMNS = {
     "items": "Item ids in rank order.",
     "queries": "The mapped items whose lists the user got (related_items).",
 }
-
-
-def items_frame(connector: str) -> str:
-    """Name of the frame that holds a connector's item documents."""
-    return f"{connector}.items"
-
-
-def rendering_key(connector: str) -> str:
-    """Where the manifest says how a connector's users were rendered."""
-    return f"rendering_{connector}"
 
 
 def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -95,10 +61,11 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
             config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
             items = recommended_items(session, user_recommendations, metadata)
             decorations = {
-                name: _decorate(session, bucket, run, config, name, user_recommendations, items)
+                name: decorate(session, bucket, run, Decorating(config, name), user_recommendations, items)
                 for name in config.connectors
             }
-            for name, (_, counts, _) in decorations.items():
+            for name, decoration in decorations.items():
+                counts = decoration.counts
                 context.log.info(
                     f"{name}: {counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
                 )
@@ -107,7 +74,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 folder = folders[layout.stage(run, NAME)]
                 return {
-                    **_delta_metadata({name: counts for name, (_, counts, _) in decorations.items()}),
+                    **_delta_metadata({name: decoration.counts for name, decoration in decorations.items()}),
                     "rows": sum(folder.rows_of(name) for name in decorations),
                     "items": len(items),
                     "items_without_metadata": len(missing),
@@ -119,7 +86,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                     ),
                 }
 
-            frames = [frame for found, _, _ in decorations.values() for frame in found]
+            frames = [frame for decoration in decorations.values() for frame in decoration.frames]
             yield dg.MaterializeResult(value=Materialization(frames, describe, started))
             yield dg.AssetCheckResult(
                 check_name=WITHOUT_METADATA,
@@ -129,7 +96,9 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 + (f", for example {', '.join(map(repr, missing[:5]))}" if missing else ""),
                 metadata={"items": len(items), "items_without_metadata": len(missing)},
             )
-            notes = [f"{name}: {note}" for name, (_, _, found) in decorations.items() for note in found]
+            notes = [
+                f"{name}: {note}" for name, decoration in decorations.items() for note in decoration.notes
+            ]
             yield dg.AssetCheckResult(
                 check_name=FIELDS,
                 passed=not notes,
@@ -139,73 +108,6 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
             )
 
     return decorated_recommendations
-
-
-def recommended_items(
-    session: duckdb.DuckDBPyConnection, users: Folder, metadata: ItemMetadata
-) -> list[tuple[str, str | None]]:
-    """Every item that some user gets, with its metadata line."""
-    distinct = (
-        session.from_arrow(users.scan()).project("unnest(items) AS item").distinct().order("item").fetchall()
-    )
-    return [(item, metadata.lines.get(item)) for (item,) in distinct]
-
-
-def _decorate(
-    session: duckdb.DuckDBPyConnection,
-    bucket: Storage,
-    run: JobRun,
-    config: JobConfig,
-    name: str,
-    users: Folder,
-    items: list[tuple[str, str | None]],
-) -> tuple[list[Frame], DeltaCounts, list[str]]:
-    """A connector's frames, the users to deliver first; how they stand to what was accepted; notes on the fields."""
-    connector, settings = connectors()[name], config.connectors[name]
-    selection = Selection(
-        tuple(settings.itemMetadataFields) if settings.itemMetadataFields is not None else None
-    )
-    documents = render(
-        items,
-        selection,
-        lambda fields: connector.payload(settings, fields),
-        lambda fields: connector.left_out(settings, fields),
-    )
-    accepted = accepted_state(session, bucket, find_accepted(bucket, run.job, name))
-    scanned = users.scan().to_batches(columns=["user_id", "items"], batch_size=ROWS_PER_BATCH)
-    points = connector.data_points(settings, documents, config.top.itemsPerUser)
-    current = fingerprints(session, scanned, documents, connector.rendering(settings), points)
-    delta = f"delta_{name}"
-    counts = compare(session, current, accepted, delta, points.per_known_user)
-    session.register("users", users.scan())
-    wanted_rows = "WHERE change <> 'unchanged'" if config.delta_check(name) else ""
-    rows = session.sql(
-        f'SELECT user_id, fingerprint, points, change, items, queries FROM users JOIN "{delta}" USING (user_id) {wanted_rows}'
-    )
-    form = RecordForm(
-        run.job.job_type, {"name": run.job.name, "runDateTime": run.run_at.isoformat()}, _directives(settings)
-    )
-    records = with_records(batches(rows, SCHEMA), documents, form)
-    folder = layout.stage(run, NAME)
-    lines = Lines("record", layout.output(run, name), config.top.recordCompression)
-    schema = SCHEMA.append(pa.field("record", pa.large_binary()))
-    frames = [
-        Frame(
-            schema,
-            records,
-            folder,
-            name=name,
-            lines=lines,
-            manifest={"users": users.rows, rendering_key(name): connector.rendering(settings)},
-        ),
-        Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(name)),
-    ]
-    return frames, counts, field_notes(documents, selection)
-
-
-def _directives(settings: ConnectorSettings) -> dict[str, Any]:
-    wanted = ("attributePrefix", "otherAttributes")
-    return {key: getattr(settings, key) for key in wanted if key in settings.model_fields_set}
 
 
 def _delta_metadata(counts: Mapping[str, DeltaCounts]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors import layout, progress
-from personalize_connectors.assets.decorated_recommendations import items_frame, rendering_key
+from personalize_connectors.assets.decoration import items_frame, rendering_key
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.connectors.protocol import Connector, ConnectorSettings, Fragments, Renderer
 from personalize_connectors.delivery.lease import lease

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from personalize_connectors import layout
-from personalize_connectors.assets.decorated_recommendations import NAME as DECORATED
+from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
