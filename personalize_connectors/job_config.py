@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
@@ -173,11 +174,11 @@ def _connectors(blocks: Any, problems: list[Problem]) -> Iterator[tuple[str, Con
             )
             continue
         settings = _validate(known[name].settings, block, f"$.connectors.{name}", problems)
-        if settings is None:
-            continue
-        found = known[name].problems(settings)
+        judged = settings or _what_can_be_read(known[name].settings, block)
+        found = known[name].problems(judged) if judged else []
         problems.extend(Problem(f"$.connectors.{name}.{path}", text) for path, text in found)
-        yield name, settings
+        if settings:
+            yield name, settings
 
 
 def _validate(model: type[Model], raw: Any, base: str, problems: list[Problem]) -> Model | None:
@@ -186,6 +187,18 @@ def _validate(model: type[Model], raw: Any, base: str, problems: list[Problem]) 
     except ValidationError as error:
         problems.extend(_problem(model, base, details) for details in error.errors())
         return None
+
+
+def _what_can_be_read(model: type[Model], raw: Any) -> Model | None:
+    """The settings without the keys that are wrong, so that the rest is judged too; None where one is needed."""
+    block = raw if isinstance(raw, dict) else {}
+    try:
+        return model.model_validate(block)
+    except ValidationError as error:
+        wrong = {details["loc"][0] for details in error.errors() if details["loc"]}
+    with suppress(ValidationError):
+        return model.model_validate({key: value for key, value in block.items() if key not in wrong})
+    return None
 
 
 def _problem(model: type[BaseModel], base: str, details: Any) -> Problem:

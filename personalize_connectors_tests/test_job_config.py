@@ -263,3 +263,17 @@ def test_the_schema_says_what_the_parser_says(validator, config, taken):
         parse(config)
     else:
         problems(config)
+
+
+def test_a_wrong_key_hides_no_other_problem():
+    """What the model refuses and what the connector knows better come together."""
+    block = {"payload": "list", "otherAttributes": {"email": "x", "_flag": 1}}
+    content = json.dumps({"batchInferencePath": "x", "connectors": {"braze": block}}).encode()
+    with pytest.raises(InvalidConfig) as refused:
+        parse_config(content, "config.json", Job("user_personalization", "daily"))
+    paths = [line.split(": ")[1] for line in str(refused.value).splitlines()]
+    assert paths == [
+        "$.connectors.braze.payload",
+        "$.connectors.braze.otherAttributes.email",
+        "$.connectors.braze.otherAttributes._flag",
+    ]
