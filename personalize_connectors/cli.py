@@ -27,14 +27,14 @@ RUN_FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 class _JobType(click.ParamType[Job]):
     name = "job"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Job:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Job:  # noqa: ARG002 - click's signature
         return value if isinstance(value, Job) else Job.parse(str(value))
 
 
 class _Timestamp(click.ParamType[datetime]):
     name = "timestamp"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ARG002 - click's signature
         return value if isinstance(value, datetime) else parse_timestamp(str(value))
 
 

@@ -31,30 +31,30 @@ class TopLevel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    batchInferencePath: str = Field(  # noqa: N815 - the keys of config.json are the field names
+    batchInferencePath: str = Field(
         min_length=1,
         description="Folder or s3:// prefix of one batch output; or its parent: then each complete child is a new source. "
         "A relative path is below the bucket's root.",
     )
-    saveBatchInferenceErrors: bool = Field(default=False, description="Keep the error lines below errors/.")  # noqa: N815
-    performDeltaCheck: bool = Field(  # noqa: N815
+    saveBatchInferenceErrors: bool = Field(default=False, description="Keep the error lines below errors/.")
+    performDeltaCheck: bool = Field(
         default=True, description="Send only what changed; a connector's own key wins."
     )
-    itemsPerUser: int = Field(default=25, ge=1, le=500, description="The longest list a user gets.")  # noqa: N815
-    userItemPolicy: Literal["merge", "first"] = Field(  # noqa: N815
+    itemsPerUser: int = Field(default=25, ge=1, le=500, description="The longest list a user gets.")
+    userItemPolicy: Literal["merge", "first"] = Field(
         default="merge",
         description="related_items, several mapped items per user: interleave their lists by rank, or take the first's.",
     )
-    maxErrorShare: float = Field(  # noqa: N815
+    maxErrorShare: float = Field(
         default=0.05, ge=0, le=1, description="Above this share of error lines nothing is delivered."
     )
-    maxUserDrop: float = Field(  # noqa: N815
+    maxUserDrop: float = Field(
         default=0.3,
         ge=0,
         le=1,
         description="Above this drop of users against the previous run nothing is delivered.",
     )
-    recordCompression: Literal["none", "gzip", "zstd"] = Field(  # noqa: N815
+    recordCompression: Literal["none", "gzip", "zstd"] = Field(
         default="zstd", description="How the decorated records are stored: .json, .json.gz or .json.zst."
     )
     connectors: dict[str, Any] = Field(

@@ -72,7 +72,7 @@ class BrazeSettings(ConnectorSettings):
     payload: Literal["objects", "ids", "flat", "arrays"] = Field(
         default="objects", description="How the list stands on the profile; see docs, Payload shapes."
     )
-    allowMisaligned: bool = Field(  # noqa: N815 - the keys of config.json are the field names
+    allowMisaligned: bool = Field(
         default=False, description="With arrays: also send users whose values Braze would collapse or shift."
     )
 

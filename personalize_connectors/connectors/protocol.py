@@ -22,21 +22,21 @@ class ConnectorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    performDeltaCheck: bool | None = Field(  # noqa: N815 - the keys of config.json are the field names
+    performDeltaCheck: bool | None = Field(
         default=None, description="Send only what changed; without it, what the top level says."
     )
-    itemMetadataFields: list[str] | None = Field(  # noqa: N815
+    itemMetadataFields: list[str] | None = Field(
         default=None,
         min_length=1,
         description="Which metadata fields are sent, in this order; without it, all.",
     )
-    attributePrefix: str = Field(  # noqa: N815
+    attributePrefix: str = Field(
         default="recommendation_",
         min_length=1,
         max_length=100,
         description="What the attributes' names begin with.",
     )
-    otherAttributes: dict[str, JsonValue] = Field(  # noqa: N815
+    otherAttributes: dict[str, JsonValue] = Field(
         default_factory=dict, description="Constants set on every user."
     )
 

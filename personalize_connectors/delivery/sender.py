@@ -130,15 +130,19 @@ class Sender:
         envelope = self.connector.envelope
         overhead = len(envelope.before) + len(envelope.after)
         for users, fragments in batches:
-            if fragments.refused:
-                places = np.fromiter(fragments.refused, np.int64)
-                keep = np.ones(len(users), bool)
-                keep[places] = False
-                refused = _Outcome("rejected", "", dict(enumerate(fragments.refused.values())))
-                self._receipt(users.take(pa.array(places)), refused, "", 0)
-                users = users.filter(pa.array(keep))  # noqa: PLW2901 - what is left of the batch
-                fragments = Fragments(fragments.bodies.filter(pa.array(keep)))  # noqa: PLW2901
-            yield from parcels(users, fragments, self.limits, overhead)
+            yield from parcels(*self._without_refused(users, fragments), self.limits, overhead)
+
+    def _without_refused(
+        self, users: pa.RecordBatch, fragments: Fragments
+    ) -> tuple[pa.RecordBatch, Fragments]:
+        """A batch without the records that must not be sent, which get their receipts here."""
+        if not fragments.refused:
+            return users, fragments
+        places = np.fromiter(fragments.refused, np.int64)
+        refused = _Outcome("rejected", "", dict(enumerate(fragments.refused.values())))
+        self._receipt(users.take(pa.array(places)), refused, "", 0)
+        keep = pa.array(~np.isin(np.arange(len(users)), places))
+        return users.filter(keep), Fragments(fragments.bodies.filter(keep))
 
     def _deliver(self, parcel: Parcel, pool: urllib3.PoolManager) -> None:
         request, body = uuid.uuid4().hex, parcel.body(self.connector)
