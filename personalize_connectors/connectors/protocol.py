@@ -1,85 +1,56 @@
 """What a connector says about its destination; all the rest of delivery is shared.
 
 A connector says only: its settings model, its limits, how a record becomes a payload fragment, how fragments become a
-request, and what each answer means per record.
+request, and what each answer means per record. It is one value of `Connector`, found by its entry point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from personalize_connectors.connectors.exchange import Answer, Call, Destination, Envelope, Limits, Verdict
+from personalize_connectors.connectors.settings import Action, ConnectorSettings
 
 Ints = np.ndarray
-
-
-class ConnectorSettings(BaseModel):
-    """What every connector's block in config.json can say."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    performDeltaCheck: bool | None = Field(
-        default=None, description="Send only what changed; without it, what the top level says."
-    )
-    itemMetadataFields: list[str] | None = Field(
-        default=None,
-        min_length=1,
-        description="Which metadata fields are sent, in this order; without it, all.",
-    )
-    attributePrefix: str = Field(
-        default="recommendation_",
-        min_length=1,
-        max_length=100,
-        description="What the attributes' names begin with.",
-    )
-    otherAttributes: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Constants set on every user."
-    )
-
-    @field_validator("itemMetadataFields")
-    @classmethod
-    def _each_field_once(cls, fields: list[str] | None) -> list[str] | None:
-        if repeated := sorted({name for name in fields or [] if fields and fields.count(name) > 1}):
-            raise ValueError(f"names {', '.join(repeated)} more than once; name each field once")
-        return fields
+Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Destination:
-    """Where requests go; the headers hold secrets and never show."""
-
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may hold."""
-
-    records: int
-    body_bytes: int
-
-
-@dataclass(frozen=True)
-class Fragments:
-    """The records of a batch of users as the destination reads them, each followed by the separator.
+class Rule:
+    """Something that the destination would drop without a word, or refuse.
 
     Attributes:
-        bodies: One fragment for each user, in one buffer, so that neighbours are a slice of it.
-        refused: Users (by place in the batch) whose record must not be sent, and why.
+        text: What is wrong, for people.
+        actions: What can be chosen in `onInvalid`; the first is what happens by default.
     """
 
-    bodies: pa.LargeBinaryArray
-    refused: Mapping[int, str] = field(default_factory=dict)
+    text: str
+    actions: tuple[Action, ...]
 
 
-# The fragments of users, given as `user_id`, `items` (each of which has a document) and `change` against what the
-# destination accepted before (`added`, `changed`, `unchanged`).
-Renderer = Callable[[pa.RecordBatch], Fragments]
+FIELD_ACTIONS: tuple[Action, ...] = ("drop_field", "drop_record", "stop")
+RECORD_ACTIONS: tuple[Action, ...] = ("drop_record", "stop")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A value that breaks one of the connector's rules: the rule's name, and the field (empty for a whole record)."""
+
+    rule: str
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What is delivered of one item: JSON text without the fields that break a rule, and those findings."""
+
+    text: bytes
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,93 +61,84 @@ class DataPoints:
         per_user: For each user.
         per_item: For each item document, in their order.
         per_known_user: For each user who was delivered before, whatever the items, where that differs.
+        per_removal: For unsetting what was delivered to one user.
     """
 
     per_user: int
     per_item: Ints
     per_known_user: int | None = None
+    per_removal: int = 0
+
+
+# One fragment for each row of a batch, each followed by the envelope's separator, in one buffer, so that the fragments of
+# neighbours are a slice of it. A batch has `user_id` (of a catalog: the item), `items` (each has a document) and `change`
+# against what the destination accepted before: `added`, `changed`, `unchanged`, or `removed` (then `items` is empty).
+Renderer = Callable[[pa.RecordBatch], pa.LargeBinaryArray]
+
+# Rows of such a batch (by place) whose record breaks a rule as a whole.
+Judge = Callable[[pa.RecordBatch], Mapping[int, Finding]]
+
+
+def _no_judge(settings: Any, documents: pa.Table, longest: int) -> Judge:  # noqa: ARG001 - a default
+    return lambda _: {}
+
+
+def _no_points(settings: Any, documents: pa.Table, longest: int) -> DataPoints:  # noqa: ARG001 - a default
+    return DataPoints(0, np.zeros(len(documents), np.int64))
+
+
+def _nothing_to_prepare(settings: Any, destination: Destination, documents: pa.Table) -> None:
+    pass
 
 
 @dataclass(frozen=True)
-class Envelope:
-    """What stands around the fragments in a request's body."""
-
-    before: bytes
-    separator: bytes
-    after: bytes
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the destination answered to one request."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What an answer means.
+class Connector:
+    """One destination type: values, and functions of the job's settings for it. The optional ones have defaults.
 
     Attributes:
-        outcome: `accepted` (but for the records in `rejected`), `rejected` (all), `split` (send again in halves),
-            `retry` (send again later), `stop` (nothing can be delivered until somebody acts).
-        text: The destination's own words, or what to check.
-        rejected: Places in the request that were rejected, with the destination's words.
-        retry_after: Seconds that the destination asks to wait.
+        name: As in config.json.
+        settings: The model of its block.
+        envelope: What stands around the fragments in a body.
+        destination: Where to deliver, from the environment; BadSettings where the endpoint or key is missing.
+        call: Method and path, for records to write and (True) for records to remove.
+        limits: What one request may hold, and the rate.
+        payload: What is delivered of one item document.
+        rendering: All settings that change what a record looks like; part of every fingerprint.
+        renderer: What renders records by the item documents (`engine.item_documents`), for lists of at most so many items.
+        verdict: What an answer to a request with these record ids means.
+        unit: What one record is about: a user, or an item (then the records are the items that some user gets).
+        rules: What the destination would drop or refuse, by name.
+        judge: Finds the records that break a rule as a whole.
+        problems: What the settings model alone cannot see: JSON path below the block, and what is wrong.
+        beside: The settings, given those of the job's other connectors.
+        attributes: The attributes that are written, to find jobs that write the same.
+        removes: Whether records that are not in a complete new output are removed.
+        data_points: What the destination bills.
+        alternatives: Other shapes of the same, to compare what they cost: name to settings.
+        prepare: What must be there before the first request.
     """
-
-    outcome: Literal["accepted", "rejected", "split", "retry", "stop"]
-    text: str = ""
-    rejected: Mapping[int, str] = field(default_factory=dict)
-    retry_after: float | None = None
-
-
-class Connector(Protocol):
-    """One destination type."""
 
     name: str
     settings: type[ConnectorSettings]
-    path: str
     envelope: Envelope
+    destination: Callable[[Mapping[str, str]], Destination]
+    call: Callable[[Any, bool], Call]
+    limits: Callable[[Any], Limits]
+    payload: Callable[[Any, Fields], Payload]
+    rendering: Callable[[Any], dict[str, Any]]
+    renderer: Callable[[Any, pa.Table, int], Renderer]
+    verdict: Callable[[Answer, pa.Array], Verdict]
+    unit: Literal["user", "item"] = "user"
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    judge: Callable[[Any, pa.Table, int], Judge] = _no_judge
+    problems: Callable[[Any], list[tuple[str, str]]] = lambda _: []
+    beside: Callable[[Any, Mapping[str, Any]], Any] = lambda settings, _: settings
+    attributes: Callable[[Any], frozenset[str]] = lambda _: frozenset()
+    removes: Callable[[Any], bool] = lambda _: False
+    data_points: Callable[[Any, pa.Table, int], DataPoints] = _no_points
+    alternatives: Callable[[Any], Mapping[str, Any]] = lambda _: {}
+    prepare: Callable[[Any, Destination, pa.Table], None] = _nothing_to_prepare
 
-    def problems(self, settings: Any) -> list[tuple[str, str]]:
-        """What the settings model alone cannot see: JSON path below the connector's block, and what is wrong."""
-        ...
-
-    def attributes(self, settings: Any) -> frozenset[str]:
-        """The attributes that these settings write, to find jobs that write the same."""
-        ...
-
-    def rendering(self, settings: Any) -> dict[str, Any]:
-        """All settings that change what a user's record looks like; part of every fingerprint."""
-        ...
-
-    def destination(self, environment: Mapping[str, str]) -> Destination:
-        """Where to deliver; BadSettings where the endpoint or key is missing."""
-        ...
-
-    def limits(self, settings: Any) -> Limits:
-        """What one request may hold."""
-        ...
-
-    def payload(self, settings: Any, fields: dict[str, Any]) -> bytes:
-        """What is delivered of one item document, as text."""
-        ...
-
-    def left_out(self, settings: Any, fields: dict[str, Any]) -> list[str]:
-        """The fields of one item document that `payload` leaves out, each with the reason."""
-        ...
-
-    def data_points(self, settings: Any, documents: pa.Table, longest: int) -> DataPoints:
-        """What the destination bills for users with these item documents and lists of at most `longest` items."""
-        ...
-
-    def renderer(self, settings: Any, documents: pa.Table, longest: int) -> Renderer:
-        """What renders users by these item documents (`engine.item_documents`)."""
-        ...
-
-    def verdict(self, answer: Answer, records: int) -> Verdict:
-        """What an answer to a request with so many records means."""
-        ...
+    def action(self, settings: ConnectorSettings, rule: str) -> Action:
+        """What becomes of a finding: the job's choice, else the rule's default."""
+        return settings.onInvalid.get(rule, self.rules[rule].actions[0])

@@ -1,0 +1,94 @@
+"""What goes to a destination and what comes back: requests, limits, answers, and what an answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from personalize_connectors.connectors.settings import RateWindow
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where requests go; the headers hold secrets and never show."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a request is made: its method, and its path below the destination's address."""
+
+    method: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What stands around the fragments in a request's body."""
+
+    before: bytes
+    separator: bytes
+    after: bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may hold, and how many go in a window; all windows hold at once."""
+
+    records: int
+    body_bytes: int
+    windows: tuple[RateWindow, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the destination answered to one request; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What the destination says of its rate window.
+
+    Attributes:
+        limit: Requests that the window holds.
+        remaining: Those of them that are left.
+        reset_in: Seconds until the window ends.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_in: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an answer means.
+
+    Attributes:
+        outcome: `accepted` (but for the records in `rejected`), `rejected` (all), `split` (too much in one request: send
+            again in halves), `again` (nothing was taken, because of the records in `rejected`: send again without them),
+            `retry` (send again later), `stop` (nothing can be delivered until somebody acts).
+        text: The destination's own words, or what to check.
+        rejected: Places in the request that were rejected, with the destination's words.
+        uncertain: With `retry`: the request may have been applied.
+        throttled: With `retry`: the request was over the rate limit.
+        too_large: With `split`: the bytes were too many, not the records.
+        retry_after: Seconds that the destination asks to wait.
+        quota: What it says of its rate window.
+    """
+
+    outcome: Literal["accepted", "rejected", "split", "again", "retry", "stop"]
+    text: str = ""
+    rejected: Mapping[int, str] = field(default_factory=dict)
+    uncertain: bool = False
+    throttled: bool = False
+    too_large: bool = False
+    retry_after: float | None = None
+    quota: Quota | None = None
