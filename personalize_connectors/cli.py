@@ -42,6 +42,12 @@ _job = click.argument("job", type=_JobType())
 _at = click.option(
     "--at", type=_Timestamp(), help="Run timestamp (UTC); by default the newest batch output's."
 )
+_allow_older_run = click.option(
+    "--allow-older-run", is_flag=True, help="Deliver even though a newer run was delivered already."
+)
+_allow_removals = click.option(
+    "--allow-removals", is_flag=True, help="Remove users who are missing even above maxRemovalShare."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -125,21 +131,39 @@ def add_run(job: Job, at: datetime | None) -> None:
 @click.option(
     "--allow-user-drop", is_flag=True, help="Deliver even though users dropped against the previous run."
 )
-@click.option(
-    "--allow-older-run", is_flag=True, help="Deliver even though a newer run was delivered already."
-)
-def run_command(job: Job, at: datetime | None, *, allow_user_drop: bool, allow_older_run: bool) -> None:
+@_allow_older_run
+@_allow_removals
+def run_command(
+    job: Job, at: datetime | None, *, allow_user_drop: bool, allow_older_run: bool, allow_removals: bool
+) -> None:
     """Register a job run's partition and materialize everything."""
+    from personalize_connectors.runs import Allowance, execute, resolve_run
+
+    allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
+    run = resolve_run(_bucket(), job, at)
+    _run_and_show(run.key, lambda instance, settings: execute(instance, settings, run, allowance))
+
+
+@cli.command("redrive")
+@_job
+@click.option("--reason", default="", help="Only dead letters whose reason holds this text.")
+@_at
+def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
+    """Send dead letters of the newest delivered run again, as their records are now."""
+    from personalize_connectors.runs import Allowance, redrive, run_with_dead_letters
+
+    run = run_with_dead_letters(_bucket(), job, at)
+    _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, Allowance()))
+
+
+def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
+    """Execute something in the shared instance, show how it goes and ends, and exit by it."""
     from personalize_connectors.console import show_outcome, showing_progress
     from personalize_connectors.instance import open_instance
-    from personalize_connectors.runs import execute, resolve_run
     from personalize_connectors.settings import read_settings
 
-    run = resolve_run(_bucket(), job, at)
-    with open_instance() as instance, showing_progress(run.key):
-        outcome = execute(
-            instance, read_settings(), run, allow_user_drop=allow_user_drop, allow_older_run=allow_older_run
-        )
+    with open_instance() as instance, showing_progress(key):
+        outcome = execute(instance, read_settings())
     show_outcome(outcome)
     if outcome.failures:
         sys.exit(UNREACHABLE if outcome.transient else RUN_FAILED)

@@ -10,7 +10,7 @@ from personalize_connectors.assets.decorated_recommendations import decorated_re
 from personalize_connectors.assets.inference_errors import inference_errors_asset
 from personalize_connectors.assets.sync import sync_asset
 from personalize_connectors.assets.user_recommendations import user_recommendations_asset
-from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.connectors.registry import before, connectors
 from personalize_connectors.installation import Installation
 from personalize_connectors.io_manager import LayoutIOManager
 from personalize_connectors.operator_lines import NAME as OPERATOR_LINES
@@ -29,7 +29,7 @@ _assets = [
     inference_errors_asset(_partitions),
     user_recommendations_asset(_partitions),
     decorated_recommendations_asset(_partitions),
-    *(sync_asset(connector, _partitions) for connector in connectors().values()),
+    *(sync_asset(connector, _partitions, before(connector)) for connector in connectors().values()),
     connector_state_asset(_partitions),
 ]
 

@@ -8,7 +8,7 @@ etl_jobs/<job_type>/<job_name>/
   stages/<asset>/year=YYYY/month=MM/day=DD/time=HHMMSS/*.parquet
   errors/year=.../*.json
   output/<connector>/year=.../*.json
-  output/<connector>/{state,receipts,dead_letters}/year=.../
+  output/<connector>/{state,receipts,dead_letters,in_flight}/year=.../
 ```
 """
 
@@ -23,7 +23,7 @@ JOBS = "etl_jobs"
 SUCCESS = "_SUCCESS"
 
 _PARTITION = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/time=(\d{6})")
-_DELIVERED = ("state", "receipts", "dead_letters")
+_DELIVERED = ("state", "receipts", "dead_letters", "in_flight")
 
 
 def job_folder(job: Job) -> str:
@@ -63,9 +63,14 @@ def run_at_of(path: str) -> datetime | None:
         return None
 
 
+def stages(job: Job, asset: str) -> str:
+    """Folder above the runs of one asset's Parquet files."""
+    return f"{job_folder(job)}/stages/{asset}"
+
+
 def stage(run: JobRun, asset: str) -> str:
     """Folder of one asset's Parquet files for one run."""
-    return f"{job_folder(run.job)}/stages/{asset}/{partition(run.run_at)}"
+    return f"{stages(run.job, asset)}/{partition(run.run_at)}"
 
 
 def errors(run: JobRun) -> str:
@@ -79,7 +84,7 @@ def output(run: JobRun, connector: str) -> str:
 
 
 def delivered(job: Job, connector: str, kind: str) -> str:
-    """Folder above the runs of what a connector keeps: `state`, `receipts` or `dead_letters`."""
+    """Folder above the runs of what a connector keeps: `state`, `receipts`, `dead_letters` or `in_flight`."""
     if kind not in _DELIVERED:
         raise ValueError(f"{kind!r} is not one of {_DELIVERED}")
     return f"{job_folder(job)}/output/{connector}/{kind}"
@@ -91,5 +96,5 @@ def lease(job: Job, connector: str) -> str:
 
 
 def delivered_run(run: JobRun, connector: str, kind: str) -> str:
-    """Folder of one run's `state`, `receipts` or `dead_letters`."""
+    """Folder of one run's `state`, `receipts`, `dead_letters` or `in_flight`."""
     return f"{delivered(run.job, connector, kind)}/{partition(run.run_at)}"

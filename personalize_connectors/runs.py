@@ -10,9 +10,13 @@ from typing import Any
 
 import dagster as dg
 
+from personalize_connectors.assets.connector_state import NAME as STATE
+from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.assets.sync import sync_name
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.definitions import JOB, defs
+from personalize_connectors.delivery.state import runs_of
+from personalize_connectors.errors import NotFound
 from personalize_connectors.installation import TRANSIENT
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.jobs import read_config
@@ -71,28 +75,80 @@ def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
     return run
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What a person allows in one run."""
+
+    user_drop: bool = False
+    older_run: bool = False
+    removals: bool = False
+
+
+def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
+    """The newest run that left dead letters, or the one at a timestamp.
+
+    Raises:
+        NotFound: there are none, or a newer run has tried those users again already.
+    """
+    names = list(read_config(bucket, job).connectors)
+    letters = [run_at for name in names for run_at in runs_of(bucket, job, name, "dead_letters")]
+    delivered = [run_at for name in names for run_at in runs_of(bucket, job, name, "state")]
+    if at is not None:
+        letters = [run_at for run_at in letters if run_at == at]
+    if not letters:
+        when = f" of {JobRun(job, at).run}" if at else ""
+        raise NotFound(f"{job} has no dead letters{when}: there is nothing to send again")
+    found, newest = JobRun(job, max(letters)), max(delivered, default=max(letters))
+    if newest > found.run_at:
+        raise NotFound(
+            f"{job}: the newest dead letters are of {found.run}, and {JobRun(job, newest).run} was delivered since, which sent "
+            "those users what they have now: there is nothing to send again"
+        )
+    return found
+
+
 def execute(
+    instance: dg.DagsterInstance, settings: Settings, run: JobRun, allowance: Allowance = Allowance()
+) -> Outcome:
+    """Register a job run's partition and materialize everything, in this process."""
+    ops = {"user_recommendations": {"allow_user_drop": allowance.user_drop}}
+    return _execute(instance, settings, run, ops, allowance)
+
+
+def redrive(
+    instance: dg.DagsterInstance, settings: Settings, run: JobRun, reason: str, allowance: Allowance
+) -> Outcome:
+    """Send the dead letters of a job run again whose reason holds a text (all, where it is empty)."""
+    assets = [DECORATED, *(sync_name(name) for name in connectors()), STATE]
+    return _execute(instance, settings, run, {}, allowance, redrive=reason, assets=assets)
+
+
+def _execute(
     instance: dg.DagsterInstance,
     settings: Settings,
     run: JobRun,
+    ops: Mapping[str, Mapping[str, Any]],
+    allowance: Allowance,
     *,
-    allow_user_drop: bool = False,
-    allow_older_run: bool = False,
+    redrive: str | None = None,
+    assets: list[str] | None = None,
 ) -> Outcome:
-    """Register a job run's partition and materialize everything, in this process."""
     register(instance, settings.partitions, run)
     started = time.monotonic()
     result = defs.resolve_job_def(JOB).execute_in_process(
         instance=instance,
         partition_key=run.key,
         tags=run_tags(run),
+        asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
         run_config={
             "loggers": {LOGGER: {"config": {}}},
             "ops": {
-                "user_recommendations": {"config": {"allow_user_drop": allow_user_drop}},
-                **{
-                    sync_name(name): {"config": {"allow_older_run": allow_older_run}} for name in connectors()
-                },
+                name: {"config": config}
+                for name, config in {
+                    **ops,
+                    DECORATED: {"allow_removals": allowance.removals, "redrive": redrive},
+                    **{sync_name(name): {"allow_older_run": allowance.older_run} for name in connectors()},
+                }.items()
             },
         },
         raise_on_error=False,

@@ -26,8 +26,8 @@ NAME = "connector_state"
 COMPLETE = "every_accepted_user_is_in_the_state"
 
 _COLUMNS = {
-    "user_id": "The user.",
-    "fingerprint": "128-bit digest of what the destination last accepted for the user.",
+    "user_id": "The user; of a catalog, the item.",
+    "fingerprint": "128-bit digest of what the destination last accepted for the user; null where it did not answer.",
     "accepted_at": "When it did.",
 }
 
@@ -80,7 +80,9 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
                 return {
                     "users": sum(folder.rows for folder in folders.values()),
                     "receipt_files_folded": receipts,
-                    "preview": table({**row, "fingerprint": row["fingerprint"].hex()} for row in first),
+                    "preview": table(
+                        {**row, "fingerprint": (row["fingerprint"] or b"").hex()} for row in first
+                    ),
                 }
 
             yield dg.MaterializeResult(value=Materialization(frames, describe, started))

@@ -8,26 +8,33 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from personalize_connectors import layout
-from personalize_connectors.connectors.protocol import Connector, ConnectorSettings
+from personalize_connectors.assets.still_named import still_named
+from personalize_connectors.connectors.protocol import Connector, Fields
 from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.delivery.state import accepted_state, find_accepted
-from personalize_connectors.engine.delta import DeltaCounts, compare
+from personalize_connectors.connectors.settings import ConnectorSettings
+from personalize_connectors.delivery.refusals import Refusals
+from personalize_connectors.delivery.state import accepted_state, find_accepted, rejected_in_run
+from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame, Lines, batches
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
-from personalize_connectors.engine.item_documents import Selection, field_notes, render
+from personalize_connectors.engine.item_documents import Selection, render, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
-from personalize_connectors.engine.records import RecordForm, with_records
+from personalize_connectors.engine.recommendations import SCHEMA as USERS
+from personalize_connectors.engine.records import RecordForm, with_documents, with_records
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import Storage
 
 ASSET = "decorated_recommendations"
+# The frames of `user_recommendations`, and what its manifest says of lines that name nobody.
+LISTS, PRESENT, NAMELESS_LINES = "part", "present", "lines_naming_nobody"
 
-SCHEMA = pa.schema(
+_ROWS = pa.schema(
     [
         ("user_id", pa.string()),
         ("fingerprint", pa.binary()),
@@ -37,7 +44,21 @@ SCHEMA = pa.schema(
         ("queries", pa.list_(pa.string())),
     ]
 )
+SCHEMA = _ROWS.append(pa.field("refused", pa.string()))
 Items = list[tuple[str, str | None]]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a person allows or asks for in one run.
+
+    Attributes:
+        removals: Remove whoever is missing, however many they are.
+        redrive: Send dead letters of this run again whose reason holds this text.
+    """
+
+    removals: bool = False
+    redrive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,20 +84,38 @@ class Decorating:
         fields = self.settings.itemMetadataFields
         return Selection(tuple(fields) if fields is not None else None)
 
+    @property
+    def longest(self) -> int:
+        """The longest list a user gets."""
+        return self.config.top.itemsPerUser
+
+    def documents(self, items: Items) -> pa.Table:
+        """The item documents, rendered."""
+
+        def payload(fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
+            found = self.connector.payload(self.settings, fields)
+            return found.text, [(finding.rule, finding.field) for finding in found.findings]
+
+        return render(items, self.selection, payload)
+
 
 @dataclass(frozen=True)
 class Decoration:
     """What is to be written for a connector.
 
     Attributes:
-        frames: The users to deliver with their records, and the item documents.
-        counts: How the run's users stand to what was accepted.
-        notes: What a person should know of the metadata fields.
+        frames: The records to deliver, and the item documents.
+        counts: How the run's records stand to what was accepted.
+        refusals: What breaks a rule; complete once the frames are written.
+        unseen: Fields that were asked for and that no item has.
+        kept: Why those that are missing are not removed; empty where they are, or where nobody asked for it.
     """
 
     frames: list[Frame]
     counts: DeltaCounts
-    notes: list[str]
+    refusals: Refusals
+    unseen: list[str]
+    kept: str
 
 
 def items_frame(connector: str) -> str:
@@ -91,10 +130,19 @@ def rendering_key(connector: str) -> str:
 
 def recommended_items(session: duckdb.DuckDBPyConnection, users: Folder, metadata: ItemMetadata) -> Items:
     """Every item that some user gets, with its metadata line."""
-    distinct = (
-        session.from_arrow(users.scan()).project("unnest(items) AS item").distinct().order("item").fetchall()
-    )
+    lists = session.from_arrow(users.scan(LISTS))
+    distinct = lists.project("unnest(items) AS item").distinct().order("item").fetchall()
     return [(item, metadata.lines.get(item)) for (item,) in distinct]
+
+
+def records_of(what: Decorating, users: Folder, items: Items) -> ds.Dataset:
+    """The rows of `engine.recommendations` that a connector's records are made of; of a catalog each item, with itself."""
+    if what.connector.unit == "user":
+        return users.scan(LISTS)
+    names = pa.array([item for item, _ in items], pa.string())
+    itself = pa.ListArray.from_arrays(pa.array(range(len(names) + 1), pa.int32()), names)
+    empty = [pa.nulls(len(names), USERS.field(column).type) for column in ("scores", "queries")]
+    return ds.dataset(pa.table([names, itself, *empty], schema=USERS))
 
 
 def decorate(
@@ -104,48 +152,100 @@ def decorate(
     what: Decorating,
     users: Folder,
     items: Items,
+    allowance: Allowance,
 ) -> Decoration:
-    """Render the items, compare the users with what was accepted, and leave the records to be written lazily."""
-    documents = render(
-        items,
-        what.selection,
-        lambda fields: what.connector.payload(what.settings, fields),
-        lambda fields: what.connector.left_out(what.settings, fields),
-    )
-    accepted = accepted_state(session, bucket, find_accepted(bucket, run.job, what.name))
-    scanned = users.scan().to_batches(columns=["user_id", "items"], batch_size=ROWS_PER_BATCH)
+    """Render the items, compare the records with what was accepted, and leave them to be written lazily."""
+    documents, records = what.documents(items), records_of(what, users, items)
+    points = what.connector.data_points(what.settings, documents, what.longest)
     rendering = what.connector.rendering(what.settings)
-    points = what.connector.data_points(what.settings, documents, what.config.top.itemsPerUser)
+    scanned = records.to_batches(columns=["user_id", "items"], batch_size=ROWS_PER_BATCH)
     current = fingerprints(session, scanned, documents, rendering, points)
-    counts = compare(session, current, accepted, f"delta_{what.name}", points.per_known_user)
+    present = _present(session, bucket, run, what, users)
+    share, kept = _most_removed(what, users, allowance, known=present is not None)
+    found = find_accepted(bucket, run.job, what.name)
+    compared = Compared(
+        current=current,
+        accepted=accepted_state(session, bucket, found),
+        rejected=rejected_in_run(session, bucket, run, found, redrive=allowance.redrive),
+        present=session.sql("SELECT NULL::VARCHAR AS user_id WHERE false") if present is None else present,
+        points_if_known=points.per_known_user,
+        points_of_removal=points.per_removal,
+    )
+    counts = compare(session, compared, f"delta_{what.name}", most_removed=share)
+    if share is not None and counts.missing and not counts.removed:
+        kept = (
+            f"{counts.missing:,} of {counts.accepted:,} are missing ({counts.missing / counts.accepted:.1%}), more than "
+            f"maxRemovalShare ({share:.1%}); if it is right, run with --allow-removals (allow_removals in the launchpad)"
+        )
+    refusals = Refusals(what.connector, what.settings, documents, what.longest)
     folder = layout.stage(run, ASSET)
     delivered = Frame(
         SCHEMA.append(pa.field("record", pa.large_binary())),
-        _records(session, run, what, users, documents),
+        _records(session, run, what, records, documents, refusals),
         folder,
         name=what.name,
         lines=Lines("record", layout.output(run, what.name), what.config.top.recordCompression),
-        manifest={"users": users.rows, rendering_key(what.name): rendering},
+        manifest={"users": users.rows_of(LISTS), rendering_key(what.name): rendering},
     )
     rendered = Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(what.name))
-    return Decoration([delivered, rendered], counts, field_notes(documents, what.selection))
+    return Decoration([delivered, rendered], counts, refusals, unseen_fields(documents, what.selection), kept)
+
+
+def _present(
+    session: duckdb.DuckDBPyConnection, bucket: Storage, run: JobRun, what: Decorating, users: Folder
+) -> duckdb.DuckDBPyRelation | None:
+    """Who is not gone though no list says so: users whose line was an error, items that a profile may still name."""
+    if what.connector.unit == "user":
+        return session.from_arrow(users.scan(PRESENT))
+    if not what.connector.removes(what.settings):
+        return None
+    stages = layout.stages(run.job, ASSET)
+    return still_named(session, bucket, run, what.config, stages, items_frame(what.name))
+
+
+def _most_removed(
+    what: Decorating, users: Folder, allowance: Allowance, *, known: bool
+) -> tuple[float | None, str]:
+    """The share that may be removed, None where nothing may; and why not."""
+    nameless = int(users.manifest[NAMELESS_LINES])
+    if not what.connector.removes(what.settings):
+        return None, ""
+    if what.connector.unit == "user" and nameless:
+        return (
+            None,
+            f"{nameless:,} error lines do not say whose they are, so nobody can be told to be gone; see inference_errors",
+        )
+    if not known:
+        return (
+            None,
+            "some profiles hold lists of a run whose stages are gone, so no item can be told to be unnamed",
+        )
+    return (1.0 if allowance.removals else what.settings.maxRemovalShare), ""
 
 
 def _records(
-    session: duckdb.DuckDBPyConnection, run: JobRun, what: Decorating, users: Folder, documents: pa.Table
+    session: duckdb.DuckDBPyConnection,
+    run: JobRun,
+    what: Decorating,
+    records: ds.Dataset,
+    documents: pa.Table,
+    refusals: Refusals,
 ) -> Iterator[pa.RecordBatch]:
-    """The users to deliver, with their records; the table `delta_<connector>` says who they are."""
-    session.register("users", users.scan())
-    wanted = "WHERE change <> 'unchanged'" if what.config.delta_check(what.name) else ""
+    """What is to be delivered, as records; the table `delta_<connector>` says who they are."""
+    session.register(f"records_{what.name}", records)
+    unwanted = "('unchanged', 'held')" if what.config.delta_check(what.name) else "('held')"
     rows = session.sql(
         f"""
-        SELECT user_id, fingerprint, points, change, items, queries
-        FROM users JOIN "delta_{what.name}" USING (user_id) {wanted}
+        SELECT delta.user_id, fingerprint, points, change, coalesce(items, []) AS items, queries
+        FROM "delta_{what.name}" AS delta LEFT JOIN "records_{what.name}" AS records USING (user_id)
+        WHERE change NOT IN {unwanted}
         """
     )
+    judged = (batch.append_column("refused", refusals.column(batch)) for batch in batches(rows, _ROWS))
+    if what.connector.unit == "item":
+        return with_documents(judged, documents)
     job_info = {"name": run.job.name, "runDateTime": run.run_at.isoformat()}
-    form = RecordForm(run.job.job_type, job_info, _directives(what.settings))
-    return with_records(batches(rows, SCHEMA), documents, form)
+    return with_records(judged, documents, RecordForm(run.job.job_type, job_info, _directives(what.settings)))
 
 
 def _directives(settings: ConnectorSettings) -> dict[str, Any]:

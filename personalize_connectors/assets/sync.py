@@ -2,42 +2,38 @@
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
-import duckdb
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from personalize_connectors import layout, progress
 from personalize_connectors.assets.decoration import items_frame, rendering_key
 from personalize_connectors.assets.preview import column_schema, table
-from personalize_connectors.connectors.protocol import Connector, ConnectorSettings, Fragments, Renderer
-from personalize_connectors.delivery.lease import lease
-from personalize_connectors.delivery.receipts import SCHEMA, ReceiptWriter
-from personalize_connectors.delivery.sender import DeliveryReport, Sender
-from personalize_connectors.delivery.state import PENDING, find_accepted, pending, refuse_older
-from personalize_connectors.engine.frame import batches
-from personalize_connectors.engine.gather import lengths, row_slices
+from personalize_connectors.connectors.protocol import Connector
+from personalize_connectors.delivery.dispatch import Dispatch, Watch, dispatch
+from personalize_connectors.delivery.receipts import SCHEMA
+from personalize_connectors.delivery.recovery import Recovered
+from personalize_connectors.delivery.report import DeliveryReport
 from personalize_connectors.errors import InvalidConfig
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import folder_link
+from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
+from personalize_connectors.storage import Storage
 
 REJECTED = "no_rejected_records"
 
 _COLUMNS = {
-    "user_id": "The user.",
+    "user_id": "The user; of a catalog, the item.",
     "fingerprint": "128-bit digest of what was sent.",
-    "status": "accepted or rejected.",
-    "text": "The destination's own words, where it rejected the record.",
-    "request": "The request that held the record.",
-    "attempt": "Which try of the request was answered.",
+    "status": "accepted, rejected, or unknown: sent, and never answered.",
+    "text": "The destination's own words where it rejected the record, or the rule that refused it here.",
+    "request": "The request that held the record; empty where nothing was sent.",
+    "attempt": "Which try of the request was answered; 0 where nothing was sent.",
     "answered_at": "When it was answered.",
+    "delivery": "The delivery that sent it.",
 }
 
 
@@ -52,13 +48,16 @@ def sync_name(connector: str) -> str:
     return f"{connector}_sync"
 
 
-def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """A connector's asset with its check, in the installation's form of partitions."""
+def sync_asset(
+    connector: Connector, partitions: dg.PartitionsDefinition[str], after: Sequence[str]
+) -> dg.AssetsDefinition:
+    """A connector's asset with its check, in the installation's form of partitions; it runs after the connectors named."""
     name = sync_name(connector.name)
 
     @dg.asset(
         name=name,
         partitions_def=partitions,
+        deps=[sync_name(other) for other in after],
         group_name="recommendations",
         kinds={connector.name},
         owners=["team:personalize-connectors"],
@@ -77,32 +76,41 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
         decorated_recommendations: Folder,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with clear_failures(), installation.session() as session:
-            run = job_run(context)
-            if connector.name not in read_config(installation.bucket, run.job).connectors:
+            bucket, run = installation.bucket, job_run(context)
+            job_config = read_config(bucket, run.job)
+            if connector.name not in job_config.connectors:
                 context.log.info(f"config.json has no connectors.{connector.name}; nothing to do")
                 yield dg.MaterializeResult(metadata={"configured": False})
                 yield _rejects(DeliveryReport())
                 return
+            what = _dispatch(
+                bucket,
+                run,
+                job_config,
+                connector,
+                decorated_recommendations,
+                allow_older=config.allow_older_run,
+            )
+            watch = Watch(
+                context.log.info,
+                lambda done, total: progress.report(f"{connector.name}: {done:,} of {total:,} records"),
+            )
             started = time.monotonic()
-            delivery = _Delivery(installation, connector, run, decorated_recommendations)
-            report = delivery.send(context, session, config)
+            report, recovered = dispatch(session, what, os.environ, watch)
             seconds = time.monotonic() - started
-            context.log.info(
-                f"{connector.name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in "
-                f"{report.requests:,} requests ({report.retries:,} retries), {report.data_points:,} data points, {seconds:.1f} s"
-            )
-            receipts = layout.delivered_run(run, connector.name, "receipts")
-            first = decorated_recommendations.scan(connector.name).head(
-                5, columns=["user_id", "change", "items"]
-            )
+            context.log.info(_line(connector.name, report, seconds))
             yield dg.MaterializeResult(
                 metadata={
-                    **_figures(report, seconds),
-                    "folder": folder_link(installation.bucket, receipts),
+                    **_figures(report, recovered, seconds),
+                    "folder": folder_link(bucket, layout.delivered_run(run, connector.name, "receipts")),
                     "rejects": table(
                         {"reason": text, "records": number} for text, number in report.rejected.items()
                     ),
-                    "preview": table(first.to_pylist()),
+                    "preview": table(
+                        decorated_recommendations.scan(connector.name)
+                        .head(5, columns=["user_id", "change", "items"])
+                        .to_pylist()
+                    ),
                 }
             )
             yield _rejects(report)
@@ -110,82 +118,61 @@ def sync_asset(connector: Connector, partitions: dg.PartitionsDefinition[str]) -
     return sync
 
 
-@dataclass(frozen=True)
-class _Delivery:
-    """One delivery: what, from where, to where."""
-
-    installation: Installation
-    connector: Connector
-    run: JobRun
-    decorated: Folder
-
-    def check_rendering(self, settings: ConnectorSettings) -> None:
-        """The delta must have been worked out under the settings it is sent with."""
-        if self.decorated.manifest.get(rendering_key(self.connector.name)) != self.connector.rendering(
-            settings
-        ):
-            raise InvalidConfig(
-                f"{self.run.key}: connectors.{self.connector.name} in config.json changed after {self.decorated.uri} was "
-                "written; materialize decorated_recommendations again, then this"
-            )
-
-    def send(
-        self, context: dg.AssetExecutionContext, session: duckdb.DuckDBPyConnection, allowance: Allowance
-    ) -> DeliveryReport:
-        """Send what is still to be sent, while nobody else delivers the same."""
-        bucket, name, run = self.installation.bucket, self.connector.name, self.run
-        config = read_config(bucket, run.job)
-        settings = config.connectors[name]
-        destination = self.connector.destination(os.environ)
-        self.check_rendering(settings)
-        with lease(bucket, layout.lease(run.job, name), run.key) as held:
-            accepted = find_accepted(bucket, run.job, name)
-            if not allowance.allow_older_run:
-                refuse_older(run, accepted, name)
-            rows = pending(session, bucket, self.decorated, name, accepted, delta=config.delta_check(name))
-            total = int(rows.count("*").fetchall()[0][0])
-            context.log.info(f"{name}: {total:,} records to send to {destination.url}")
-            receipts = ReceiptWriter(bucket, layout.delivered_run(run, name, "receipts"))
-            sender = Sender(
-                self.connector, destination, self.connector.limits(settings), receipts, may_send=held
-            )
-            documents = self.decorated.scan(items_frame(name)).to_table()
-            rendered = _rendered(
-                batches(rows, PENDING),
-                documents,
-                self.connector.renderer(settings, documents, config.top.itemsPerUser),
-            )
-            return sender.send(
-                rendered, lambda done: progress.report(f"{name}: {done:,} of {total:,} records")
-            )
+def _dispatch(
+    bucket: Storage,
+    run: JobRun,
+    config: JobConfig,
+    connector: Connector,
+    decorated: Folder,
+    *,
+    allow_older: bool,
+) -> Dispatch:
+    """What is delivered; the delta must have been worked out under the settings it is sent with."""
+    settings = config.connectors[connector.name]
+    if decorated.manifest.get(rendering_key(connector.name)) != connector.rendering(settings):
+        raise InvalidConfig(
+            f"{run.key}: connectors.{connector.name} in config.json changed after {decorated.uri} was written; materialize "
+            "decorated_recommendations again, then this"
+        )
+    return Dispatch(
+        bucket=bucket,
+        run=run,
+        connector=connector,
+        settings=settings,
+        decorated=decorated,
+        documents=items_frame(connector.name),
+        longest=config.top.itemsPerUser,
+        delta=config.delta_check(connector.name),
+        allow_older=allow_older,
+    )
 
 
-def _rendered(
-    users: Iterator[pa.RecordBatch], documents: pa.Table, render: Renderer
-) -> Iterator[tuple[pa.RecordBatch, Fragments]]:
-    """Users with their fragments, in slices of a bounded number of bytes."""
-    known = documents["item_id"].combine_chunks()
-    sizes = pc.binary_length(documents["payload"]).to_numpy().astype(np.int64)
-    for batch in users:
-        codes = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy()
-        bounds = np.concatenate([[0], np.cumsum(lengths(batch["items"]))])
-        weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
-        for start, end in row_slices(weights):
-            rows = batch.slice(start, end - start)
-            yield rows, render(rows)
+def _line(name: str, report: DeliveryReport, seconds: float) -> str:
+    twice = f", {report.billed_twice:,} perhaps billed twice" if report.billed_twice else ""
+    return (
+        f"{name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in {report.requests:,} requests "
+        f"({report.retries:,} retries){twice}, {report.data_points:,} data points, {seconds:.1f} s"
+    )
 
 
-def _figures(report: DeliveryReport, seconds: float) -> dict[str, int | float | bool]:
+def _figures(report: DeliveryReport, recovered: Recovered, seconds: float) -> dict[str, int | float | bool]:
     return {
         "configured": True,
         "rows": report.accepted + report.rejected_records,
         "requests": report.requests,
         "retries": report.retries,
+        "throttled": report.throttled,
         "accepted": report.accepted,
         "rejected": report.rejected_records,
+        "records_perhaps_billed_twice": report.billed_twice,
+        "data_points_perhaps_billed_twice": report.billed_twice_points,
+        "recovered_accepted": recovered.accepted,
+        "recovered_rejected": recovered.rejected,
+        "recovered_without_answer": recovered.unknown,
         "data_points_sent": report.data_points,
         "bytes_sent": report.body_bytes,
         "seconds": round(seconds, 3),
+        "seconds_at_the_rate_limit": round(report.waited, 3),
         "users_per_second": round(report.accepted / seconds, 1) if seconds else 0.0,
     }
 

@@ -10,11 +10,20 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.assets.decoration import ASSET as DECORATED
+from personalize_connectors.assets.decoration import LISTS, NAMELESS_LINES, PRESENT
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
 from personalize_connectors.engine.merge import item_lists, merged
-from personalize_connectors.engine.recommendations import SCHEMA, LastLines, last_lines, of_segments, of_users
+from personalize_connectors.engine.recommendations import (
+    SCHEMA,
+    LastLines,
+    last_lines,
+    lines_naming_nobody,
+    of_segments,
+    of_users,
+    users_with_errors,
+)
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import item_mapping
 from personalize_connectors.installation import Installation, clear_failures, job_run
@@ -26,6 +35,8 @@ from personalize_connectors.storage import Storage
 
 NAME = "user_recommendations"
 ERROR_SHARE, USER_DROP = "error_share", "users_against_previous_run"
+
+_PRESENT = pa.schema([("user_id", pa.string())])
 
 _COLUMNS = {
     "user_id": "The user.",
@@ -86,28 +97,37 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
                 .count("*")
                 .fetchall()[0][0]
             )
-            frame = Frame(SCHEMA, rows, layout.stage(run, NAME))
+            nameless = lines_naming_nobody(session, run.job.job_type)
+            folder = layout.stage(run, NAME)
+            present = batches(users_with_errors(session, run.job.job_type), _PRESENT)
+            frames = [
+                Frame(SCHEMA, rows, folder, name=LISTS, manifest={NAMELESS_LINES: nameless}),
+                Frame(_PRESENT, present, folder, name=PRESENT),
+            ]
             previous = previous_users(bucket, run)
             users: list[int] = []
 
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 (folder,) = folders.values()
-                users.append(folder.rows)
+                users.append(folder.rows_of(LISTS))
                 counted = (
-                    session.from_arrow(folder.scan())
+                    session.from_arrow(folder.scan(LISTS))
                     .aggregate("coalesce(sum(len(items)), 0)::BIGINT")
                     .fetchall()
                 )
                 return {
-                    "users": folder.rows,
+                    "rows": users[0],
+                    "dagster/partition_row_count": users[0],
+                    "users": users[0],
+                    "users_with_errors": folder.rows_of(PRESENT),
                     "recommendations": counted[0][0],
                     "repeated_queries": lines.repeated,
                     "mapping_rows_set_aside": set_aside.total,
                     "users_in_previous_run": previous if previous is not None else 0,
-                    "preview": table(folder.scan().head(5).to_pylist()),
+                    "preview": table(folder.scan(LISTS).head(5).to_pylist()),
                 }
 
-            yield dg.MaterializeResult(value=Materialization([frame], describe, started))
+            yield dg.MaterializeResult(value=Materialization(frames, describe, started))
             context.log.info(
                 f"{users[0]:,} users, {lines.repeated:,} earlier lines of the same query left out"
             )
@@ -121,10 +141,9 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
 
 def previous_users(bucket: Storage, run: JobRun) -> int | None:
     """The users of the newest earlier run of the same job that was not stopped; None where there is none."""
-    stages = layout.stage(run, DECORATED).removesuffix(layout.partition(run.run_at))
     found = [
         (at, entry.path.removesuffix(f"/{layout.SUCCESS}"))
-        for entry in bucket.objects(stages)
+        for entry in bucket.objects(layout.stages(run.job, DECORATED))
         if entry.name == layout.SUCCESS and (at := layout.run_at_of(entry.path)) and at < run.run_at
     ]
     manifest = bucket.manifest(max(found)[1]) if found else None

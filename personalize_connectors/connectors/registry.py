@@ -15,3 +15,10 @@ def connectors() -> dict[str, Connector]:
     """All installed connectors by name."""
     found = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
     return dict(sorted(found.items()))
+
+
+def before(connector: Connector) -> list[str]:
+    """The connectors that deliver before this one: items are there before the profiles that name them."""
+    if connector.unit == "item":
+        return []
+    return [other.name for other in connectors().values() if other.unit == "item"]

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from personalize_connectors.connectors.protocol import Connector, Fragments, Limits
+from personalize_connectors.connectors.exchange import Call, Envelope
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """The records of one request: neighbouring users and the slice of bytes that holds their fragments."""
+    """The records of one request: neighbouring users (`user_id`, `fingerprint`, `points`) and the slice of bytes that holds their fragments."""
 
     users: pa.RecordBatch
     bodies: pa.LargeBinaryArray
+    call: Call
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -24,28 +25,35 @@ class Parcel:
     def halves(self) -> tuple[Parcel, Parcel]:
         """The first and the second half of the records."""
         middle = len(self) // 2
-        return (
-            Parcel(self.users.slice(0, middle), self.bodies.slice(0, middle)),
-            Parcel(self.users.slice(middle), self.bodies.slice(middle)),
-        )
+        return self.part(0, middle), self.part(middle, len(self))
 
-    def body(self, connector: Connector) -> bytes:
+    def only(self, places: set[int]) -> Parcel:
+        """The records at these places."""
+        keep = pa.array([place in places for place in range(len(self))])
+        return Parcel(self.users.filter(keep), self.bodies.filter(keep), self.call)
+
+    def without(self, places: set[int]) -> Parcel:
+        """The records but for those at these places."""
+        return self.only(set(range(len(self))) - places)
+
+    def body(self, envelope: Envelope) -> bytes:
         """The request's body; the fragments go in as one slice, without the last separator."""
-        envelope = connector.envelope
         _, offsets, data = self.bodies.buffers()
         places = np.frombuffer(offsets, np.int64, len(self) + 1, self.bodies.offset * 8)
         last = int(places[-1]) - len(envelope.separator)
         return b"".join((envelope.before, memoryview(data)[int(places[0]) : last], envelope.after))
 
+    def part(self, start: int, end: int) -> Parcel:
+        """The records from one place to another."""
+        return Parcel(self.users.slice(start, end - start), self.bodies.slice(start, end - start), self.call)
 
-def parcels(users: pa.RecordBatch, fragments: Fragments, limits: Limits, overhead: int) -> Iterator[Parcel]:
-    """Cut neighbours into parcels within the limits; a record that alone is over them is a parcel of its own."""
-    offsets = np.frombuffer(
-        fragments.bodies.buffers()[1], np.int64, len(users) + 1, fragments.bodies.offset * 8
-    )
+
+def cut(parcel: Parcel, records: int, size: int) -> Iterator[Parcel]:
+    """Cut records into parcels of so many records and bytes; one that alone is larger is a parcel of its own."""
+    offsets = np.frombuffer(parcel.bodies.buffers()[1], np.int64, len(parcel) + 1, parcel.bodies.offset * 8)
     start = 0
-    while start < len(users):
-        end = int(np.searchsorted(offsets, offsets[start] + limits.body_bytes - overhead, side="right")) - 1
-        end = max(start + 1, min(end, start + limits.records, len(users)))
-        yield Parcel(users.slice(start, end - start), fragments.bodies.slice(start, end - start))
+    while start < len(parcel):
+        end = int(np.searchsorted(offsets, offsets[start] + size, side="right")) - 1
+        end = max(start + 1, min(end, start + records, len(parcel)))
+        yield parcel.part(start, end)
         start = end

@@ -1,22 +1,28 @@
 """Receipts: what the destination said about each record, written while the delivery runs.
 
 They are the truth; the state is their compaction. Each file is whole by itself, so a delivery that dies leaves what it
-had written.
+had written. The requests of a delivery are only noted when they are answered; a thread of its own makes rows of them.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from personalize_connectors.delivery.dead_letters import dead_letters
+from personalize_connectors.delivery.outcomes import Outcome
+from personalize_connectors.delivery.report import DeliveryReport
 from personalize_connectors.storage import Storage
+from personalize_connectors.storage_errors import STORAGE_ERRORS
 
 SCHEMA = pa.schema(
     [
@@ -27,51 +33,119 @@ SCHEMA = pa.schema(
         ("request", pa.string()),
         ("attempt", pa.int32()),
         ("answered_at", pa.timestamp("us", tz="UTC")),
+        ("delivery", pa.string()),
     ]
 )
 
 _FLUSH_SECONDS = 2.0
-_FLUSH_ROWS = 500_000
 
 
-@dataclass
+def receipts_table(outcomes: Sequence[Outcome], delivery: str) -> pa.Table:
+    """One row for each record, in the columns of `SCHEMA`."""
+    sizes = np.array([len(outcome.parcel) for outcome in outcomes])
+    starts = np.cumsum(sizes) - sizes
+    codes = np.repeat(np.arange(len(outcomes)), sizes)
+    statuses = [outcome.status for outcome in outcomes]
+    texts = [outcome.text for outcome in outcomes]
+    said = codes.copy()
+    for start, outcome in zip(starts.tolist(), outcomes, strict=True):
+        for place, text in outcome.rejected.items():
+            said[start + place] = len(texts)
+            statuses.append("rejected")
+            texts.append(text)
+    users = pa.Table.from_batches([outcome.parcel.users for outcome in outcomes])
+    columns = [
+        users["user_id"],
+        users["fingerprint"],
+        pa.array(statuses).take(pa.array(said)),
+        pa.array(texts).take(pa.array(said)),
+        pa.array([outcome.request for outcome in outcomes]).take(pa.array(codes)),
+        pa.array([outcome.attempt for outcome in outcomes], pa.int32()).take(pa.array(codes)),
+        pa.array([outcome.at for outcome in outcomes], SCHEMA.field("answered_at").type).take(
+            pa.array(codes)
+        ),
+        pa.repeat(pa.scalar(delivery), len(codes)),
+    ]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def receipts_file(folder: str, delivery: str) -> str:
+    """A new name for receipts."""
+    return f"{folder}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{delivery}-{uuid.uuid4().hex[:8]}.parquet"
+
+
+def write_receipts(storage: Storage, path: str, receipts: pa.Table) -> None:
+    """Write one file of receipts."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(receipts, sink, compression="zstd")
+    storage.write(path, sink.getvalue().to_pybytes())
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of one run that a delivery writes to."""
+
+    receipts: str
+    dead_letters: str
+
+
 class ReceiptWriter:
-    """Collects receipts from several threads and writes them at least every two seconds while any arrive.
+    """Writes the outcomes of a delivery every two seconds while any arrive, and counts them in its report."""
 
-    Attributes:
-        storage: Where to.
-        folder: The run's receipts folder.
-        clock: Seconds that never go back.
-    """
+    def __init__(self, storage: Storage, places: Places, delivery: str, report: DeliveryReport) -> None:
+        self._storage, self._places, self._delivery, self._report = storage, places, delivery, report
+        self._lock = threading.Lock()
+        self._outcomes: list[Outcome] = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="receipts", daemon=True)
+        self.failure: BaseException | None = None
 
-    storage: Storage
-    folder: str
-    clock: Callable[[], float] = time.monotonic
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _tables: list[pa.Table] = field(default_factory=list)
-    _rows: int = 0
-    _flushed: float = 0.0
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
 
-    def __post_init__(self) -> None:
-        self._flushed = self.clock()
+    def __exit__(self, *_: object) -> None:
+        """Write what is left; a storage that fails then raises."""
+        self._done.set()
+        self._thread.join()
+        self._flush()
 
-    def add(self, receipts: pa.Table) -> None:
-        """Take receipts in the columns of `SCHEMA`."""
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome; from any thread."""
+        self._outcomes.append(outcome)
+
+    def _keep(self) -> None:
+        while not self._done.wait(_FLUSH_SECONDS):
+            try:
+                self._flush()
+            except STORAGE_ERRORS as failure:
+                self.failure = failure
+            else:
+                self.failure = None
+
+    def _flush(self) -> None:
         with self._lock:
-            self._tables.append(receipts)
-            self._rows += receipts.num_rows
-            if self._rows >= _FLUSH_ROWS or self.clock() - self._flushed >= _FLUSH_SECONDS:
-                self._write()
+            outcomes = self._outcomes[:]
+            if not outcomes:
+                return
+            table = receipts_table(outcomes, self._delivery)
+            points = pa.chunked_array([outcome.parcel.users["points"] for outcome in outcomes])
+            letters = dead_letters(outcomes)
+            path = receipts_file(self._places.receipts, self._delivery)
+            write_receipts(self._storage, path, table)
+            if letters:
+                name = path.rpartition("/")[2].replace(".parquet", ".json")
+                self._storage.write(f"{self._places.dead_letters}/{name}", letters)
+            del self._outcomes[: len(outcomes)]
+            self._count(table, points)
 
-    def flush(self) -> None:
-        """Write what is left."""
-        with self._lock:
-            self._write()
-
-    def _write(self) -> None:
-        if self._tables:
-            sink = pa.BufferOutputStream()
-            pq.write_table(pa.concat_tables(self._tables), sink, compression="zstd")
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.parquet"
-            self.storage.write(f"{self.folder}/{name}", sink.getvalue().to_pybytes())
-        self._tables, self._rows, self._flushed = [], 0, self.clock()
+    def _count(self, table: pa.Table, points: pa.ChunkedArray) -> None:
+        accepted = pc.equal(table["status"], "accepted")
+        self._report.accepted += pc.sum(accepted).as_py() or 0
+        self._report.data_points += pc.sum(points.filter(accepted)).as_py() or 0
+        self._report.unknown += pc.sum(pc.equal(table["status"], "unknown")).as_py() or 0
+        words = table["text"].filter(pc.equal(table["status"], "rejected"))
+        for entry in pc.value_counts(words).to_pylist():
+            self._report.rejected[entry["values"]] = (
+                self._report.rejected.get(entry["values"], 0) + entry["counts"]
+            )

@@ -1,4 +1,8 @@
-"""What the destination last accepted for each user: the newest snapshot and the receipts not yet folded into it."""
+"""What the destination last accepted for each user: the newest snapshot, the receipts not yet folded into it, and what is in flight.
+
+A record that was sent and never answered makes its user uncertain: the profile may hold it or what was accepted before, so
+no fingerprint stands for it, and whatever comes next is sent.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.delivery.receipts import SCHEMA as RECEIPTS
+from personalize_connectors.delivery.write_ahead import PLAN
+from personalize_connectors.engine.delta import REMOVED
 from personalize_connectors.engine.session import number, quoted
 from personalize_connectors.errors import OlderRun
 from personalize_connectors.folders import Folder
@@ -20,6 +26,21 @@ SCHEMA = pa.schema(
     [("user_id", pa.string()), ("fingerprint", pa.binary()), ("accepted_at", pa.timestamp("us", tz="UTC"))]
 )
 
+PENDING = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("fingerprint", pa.binary()),
+        ("points", pa.int64()),
+        ("change", pa.string()),
+        ("items", pa.list_(pa.string())),
+        ("refused", pa.string()),
+    ]
+)
+
+# No digest is one byte long, nor empty as that of a removal is.
+_UNCERTAIN = "'?'::BLOB"
+_REMOVED = f"{quoted(REMOVED.decode())}::BLOB"
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -29,67 +50,105 @@ class Accepted:
         snapshot: Parquet files of the newest complete snapshot.
         receipts: All receipt files there are.
         unfolded: Those of them that the snapshot does not hold.
+        in_flight: What a delivery was about to send that did not end, or has not yet.
         newest_run: The newest run that delivered anything.
     """
 
     snapshot: tuple[str, ...]
     receipts: tuple[str, ...]
     unfolded: tuple[str, ...]
+    in_flight: tuple[str, ...]
     newest_run: datetime | None
 
 
-PENDING = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("fingerprint", pa.binary()),
-        ("points", pa.int64()),
-        ("change", pa.string()),
-        ("items", pa.list_(pa.string())),
-    ]
-)
-
-
 def find_accepted(bucket: Storage, job: Job, connector: str) -> Accepted:
-    """Find the newest complete snapshot of a job's connector, and the receipts."""
+    """Find the newest complete snapshot of a job's connector, the receipts, and what is in flight."""
     manifests = []
     for found in bucket.objects(layout.delivered(job, connector, "state")):
         folder, _, name = found.path.rpartition("/")
         if name == layout.SUCCESS and (manifest := bucket.manifest(folder)):
             manifests.append((manifest["written_at"], folder, manifest))
-    receipts = tuple(
-        found.path
-        for found in bucket.objects(layout.delivered(job, connector, "receipts"))
-        if found.name.endswith(".parquet")
-    )
-    runs = [run_at for path in receipts if (run_at := layout.run_at_of(path))]
+    # What is in flight first: what was answered meanwhile is then in the receipts.
+    in_flight = _parquet(bucket, job, connector, "in_flight")
+    receipts = _parquet(bucket, job, connector, "receipts")
+    delivered = [*receipts, *(folder for _, folder, _ in manifests)]
+    runs = [run_at for path in delivered if (run_at := layout.run_at_of(path))]
+    newest_run = max(runs, default=None)
     if not manifests:
-        return Accepted((), receipts, receipts, max(runs, default=None))
+        return Accepted((), receipts, receipts, in_flight, newest_run)
     _, folder, manifest = max(manifests, key=lambda entry: entry[:2])
     folded = set(manifest["folded"])
-    return Accepted(
-        tuple(f"{folder}/{file['name']}" for file in manifest["files"]),
-        receipts,
-        tuple(path for path in receipts if path not in folded),
-        max(runs, default=None),
-    )
+    snapshot = tuple(f"{folder}/{file['name']}" for file in manifest["files"])
+    unfolded = tuple(path for path in receipts if path not in folded)
+    return Accepted(snapshot, receipts, unfolded, in_flight, newest_run)
+
+
+def runs_of(bucket: Storage, job: Job, connector: str, kind: str) -> set[datetime]:
+    """The run timestamps for which a connector keeps something of a kind."""
+    found = bucket.objects(layout.delivered(job, connector, kind))
+    return {run_at for entry in found if (run_at := layout.run_at_of(entry.path))}
+
+
+def _parquet(bucket: Storage, job: Job, connector: str, kind: str) -> tuple[str, ...]:
+    found = bucket.objects(layout.delivered(job, connector, kind))
+    return tuple(entry.path for entry in found if entry.name.endswith(".parquet"))
 
 
 def accepted_state(
     session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted
 ) -> duckdb.DuckDBPyRelation:
-    """`user_id`, `fingerprint`, `accepted_at` for each user, as last accepted."""
-    session.register("snapshot", _scan(bucket, accepted.snapshot, SCHEMA))
-    if not accepted.unfolded:
-        return session.sql("SELECT user_id, fingerprint, accepted_at FROM snapshot")
-    session.register("unfolded", _scan(bucket, accepted.unfolded, RECEIPTS))
+    """`user_id`, `fingerprint` (null where it is uncertain), `accepted_at` of each user whose profile holds something of ours."""
     return session.sql(
-        """
-        SELECT user_id, arg_max(fingerprint, accepted_at) AS fingerprint, max(accepted_at) AS accepted_at FROM (
-          SELECT user_id, fingerprint, accepted_at FROM snapshot
-          UNION ALL SELECT user_id, fingerprint, answered_at FROM unfolded WHERE status = 'accepted'
-        ) GROUP BY user_id
+        f"""
+        SELECT user_id, CASE WHEN fingerprint <> {_UNCERTAIN} THEN fingerprint END AS fingerprint, accepted_at
+        FROM ({_last_words(session, bucket, accepted)}) WHERE fingerprint <> {_REMOVED}
         """
     )
+
+
+def _last_words(session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted) -> str:
+    """A query of what is known last of each user; a removal and an uncertain record have marks for a fingerprint."""
+    session.register("snapshot", _scan(bucket, accepted.snapshot, SCHEMA))
+    known = f"SELECT user_id, coalesce(fingerprint, {_UNCERTAIN}) AS fingerprint, accepted_at FROM snapshot"
+    if not accepted.unfolded and not accepted.in_flight:
+        return known
+    session.register("unfolded", _scan(bucket, accepted.unfolded, RECEIPTS))
+    session.register("in_flight", _scan(bucket, accepted.in_flight, PLAN))
+    return f"""
+    SELECT user_id, arg_max(fingerprint, accepted_at) AS fingerprint, max(accepted_at) AS accepted_at FROM (
+      {known}
+      UNION ALL SELECT user_id, CASE status WHEN 'accepted' THEN fingerprint ELSE {_UNCERTAIN} END, answered_at
+      FROM unfolded WHERE status IN ('accepted', 'unknown')
+      UNION ALL SELECT user_id, {_UNCERTAIN}, planned_at FROM in_flight
+      ANTI JOIN (SELECT user_id, delivery FROM unfolded) USING (user_id, delivery)
+    ) GROUP BY user_id
+    """
+
+
+def rejected_in_run(
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    run: JobRun,
+    accepted: Accepted,
+    *,
+    redrive: str | None = None,
+) -> duckdb.DuckDBPyRelation:
+    """`user_id`, `fingerprint` of what the destination rejected in this run: dead letters, which are not sent again by themselves.
+
+    Those whose reason holds the text `redrive` are left out. What was refused before it was sent is none: it is judged anew.
+    """
+    session.register("run_receipts", _scan(bucket, _of_run(run, accepted), RECEIPTS))
+    wanted = "" if redrive is None else f"AND NOT contains(lower(text), lower({quoted(redrive)}))"
+    return session.sql(
+        f"""
+        SELECT DISTINCT user_id, fingerprint FROM run_receipts
+        WHERE status = 'rejected' AND attempt > 0 {wanted}
+        """
+    )
+
+
+def _of_run(run: JobRun, accepted: Accepted) -> tuple[str, ...]:
+    return tuple(path for path in accepted.receipts if layout.run_at_of(path) == run.run_at)
 
 
 def _scan(bucket: Storage, paths: tuple[str, ...], schema: pa.Schema) -> object:
@@ -99,27 +158,46 @@ def _scan(bucket: Storage, paths: tuple[str, ...], schema: pa.Schema) -> object:
 def pending(
     session: duckdb.DuckDBPyConnection,
     bucket: Storage,
+    run: JobRun,
     decorated: Folder,
     connector: str,
     accepted: Accepted,
     *,
     delta: bool,
 ) -> duckdb.DuckDBPyRelation:
-    """The rows of a delta that are still to be sent: without what was accepted since it was worked out.
+    """The rows of a delta that are still to be concluded: without what was accepted or rejected since it was worked out.
 
     Where everything is sent (no `delta`), only what this delivery itself had sent before it died is left out.
     """
     session.register("decorated", decorated.scan(connector))
-    accepted_state(session, bucket, accepted).create_view("last_accepted", replace=True)
-    since = (
-        f"WHERE accepted_at >= {quoted(decorated.manifest['written_at'])}::TIMESTAMPTZ" if not delta else ""
-    )
+    session.register("run_receipts", _scan(bucket, _of_run(run, accepted), RECEIPTS))
+    since = f"{quoted(decorated.manifest['written_at'])}::TIMESTAMPTZ"
+    newer = "" if delta else f"WHERE accepted_at >= {since}"
+    session.execute(f"CREATE OR REPLACE TEMP TABLE last_words AS {_last_words(session, bucket, accepted)}")
     return session.sql(
         f"""
-        SELECT user_id, fingerprint, points, change, items FROM decorated
-        ANTI JOIN (SELECT user_id, fingerprint FROM last_accepted {since}) USING (user_id, fingerprint)
+        SELECT {", ".join(PENDING.names)} FROM decorated
+        ANTI JOIN (SELECT user_id, fingerprint FROM last_words {newer}) USING (user_id, fingerprint)
+        ANTI JOIN (SELECT user_id, fingerprint FROM run_receipts
+          WHERE status = 'rejected' AND answered_at >= {since}) USING (user_id, fingerprint)
+        WHERE change <> 'removed' OR user_id IN (SELECT user_id FROM last_words)
         """
     )
+
+
+def sent_without_answer(
+    session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted, rows: duckdb.DuckDBPyRelation
+) -> tuple[int, int]:
+    """How many of the pending rows were sent before and never answered, and their data points: billed twice, perhaps."""
+    session.register("unfolded", _scan(bucket, accepted.unfolded, RECEIPTS))
+    rows.create_view("pending", replace=True)
+    found = session.execute(
+        """
+        SELECT count(*), coalesce(sum(points), 0)::BIGINT FROM pending
+        SEMI JOIN (SELECT user_id, fingerprint FROM unfolded WHERE status = 'unknown') USING (user_id, fingerprint)
+        """
+    ).fetchall()
+    return int(found[0][0]), int(found[0][1])
 
 
 def refuse_older(run: JobRun, accepted: Accepted, connector: str) -> None:
@@ -140,9 +218,11 @@ def not_in_state(
     session.register("receipts", _scan(bucket, accepted.unfolded, RECEIPTS))
     return number(
         session,
-        """
+        f"""
         SELECT count(*) FROM (
-          SELECT user_id, arg_max(fingerprint, answered_at) AS fingerprint FROM receipts WHERE status = 'accepted' GROUP BY user_id
+          SELECT user_id, arg_max(fingerprint, answered_at) AS fingerprint, arg_max(status, answered_at) AS status
+          FROM receipts WHERE status IN ('accepted', 'unknown') GROUP BY user_id
+          HAVING status = 'accepted' AND fingerprint <> {_REMOVED}
         ) ANTI JOIN written USING (user_id, fingerprint)
         """,
     )

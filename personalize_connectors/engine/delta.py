@@ -1,4 +1,4 @@
-"""The users whose fingerprint differs from what the destination last accepted."""
+"""How the users of a run stand to what the destination last accepted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import duckdb
 
 from personalize_connectors.engine.session import number
 
+# What is accepted of a user whose attributes were unset, in place of a fingerprint.
+REMOVED = b""
+_EMPTY = "''::BLOB"
+
 
 @dataclass(frozen=True)
 class DeltaCounts:
@@ -15,57 +19,96 @@ class DeltaCounts:
 
     Attributes:
         added: Not accepted before.
-        changed: Accepted with another fingerprint.
+        changed: Accepted with another fingerprint, or sent without an answer.
         unchanged: Accepted with this fingerprint.
-        missing: Accepted before, not among this run's users.
-        points: What sending the added and changed users is billed.
+        held: Rejected with this fingerprint in this run already; a dead letter.
+        missing: Accepted before, not among this run's users, and no line of theirs was an error.
+        removed: Those of them that are to be unset.
+        accepted: Accepted before, in all.
+        points: What sending the added, changed and removed users is billed.
         points_saved: What sending the unchanged ones again would be billed.
     """
 
     added: int
     changed: int
     unchanged: int
+    held: int
     missing: int
+    removed: int
+    accepted: int
     points: int
     points_saved: int
 
 
-def compare(
-    session: duckdb.DuckDBPyConnection,
-    fingerprints: duckdb.DuckDBPyRelation,
-    accepted: duckdb.DuckDBPyRelation,
-    table: str,
-    points_if_known: int | None = None,
-) -> DeltaCounts:
-    """Compare `user_id`, `fingerprint`, `points` of this run with the fingerprints accepted.
+@dataclass(frozen=True)
+class Compared:
+    """What is compared: relations with `user_id`, and what users cost.
 
-    Leaves a table of every user of the run with `fingerprint`, `points` and `change` (`added`, `changed`, `unchanged`).
-    `points_if_known` is what a user costs who was accepted before, where that differs.
+    Attributes:
+        current: This run's users: `fingerprint`, `points`.
+        accepted: What was accepted: `fingerprint`, null where nobody knows.
+        rejected: What this run had rejected already: `fingerprint`.
+        present: Who counts as present though this run has no list for them.
+        points_if_known: What a user costs who was accepted before, where that differs.
+        points_of_removal: What unsetting a user costs.
     """
-    accepted.create_view("accepted", replace=True)
-    fingerprints.create_view("current", replace=True)
-    points = "points" if points_if_known is None else str(points_if_known)
+
+    current: duckdb.DuckDBPyRelation
+    accepted: duckdb.DuckDBPyRelation
+    rejected: duckdb.DuckDBPyRelation
+    present: duckdb.DuckDBPyRelation
+    points_if_known: int | None = None
+    points_of_removal: int = 0
+
+
+def compare(
+    session: duckdb.DuckDBPyConnection, what: Compared, table: str, *, most_removed: float | None = None
+) -> DeltaCounts:
+    """Leave a table of `user_id`, `fingerprint`, `points`, `change`: `added`, `changed`, `unchanged`, `held`, `removed`.
+
+    Users who are missing are removed if they are at most the share `most_removed` of those accepted; without one, never.
+    """
+    for name in ("current", "accepted", "rejected", "present"):
+        getattr(what, name).create_view(name, replace=True)
+    known = "points" if what.points_if_known is None else str(what.points_if_known)
     session.execute(
         f"""
         CREATE OR REPLACE TABLE "{table}" AS
         SELECT current.user_id, current.fingerprint,
-          CASE WHEN accepted.user_id IS NULL THEN points ELSE {points} END AS points, CASE
-          WHEN accepted.user_id IS NULL THEN 'added'
-          WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged' ELSE 'changed' END AS change
+          CASE WHEN accepted.user_id IS NULL THEN points ELSE {known} END AS points, CASE
+          WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged'
+          WHEN rejected.user_id IS NOT NULL THEN 'held'
+          WHEN accepted.user_id IS NULL THEN 'added' ELSE 'changed' END AS change
         FROM current LEFT JOIN accepted USING (user_id)
+        LEFT JOIN rejected ON rejected.user_id = current.user_id AND rejected.fingerprint = current.fingerprint
         """
     )
+    gone = (
+        f'SELECT user_id FROM accepted ANTI JOIN "{table}" USING (user_id) ANTI JOIN present USING (user_id)'
+    )
+    missing = number(session, f"SELECT count(*) FROM ({gone})")
+    accepted = number(session, "SELECT count(*) FROM accepted")
+    if most_removed is not None and missing <= most_removed * accepted:
+        session.execute(
+            f"INSERT INTO \"{table}\" SELECT user_id, {_EMPTY}, {what.points_of_removal}, 'removed' FROM ({gone})"
+        )
+    return _counts(session, table, missing, accepted)
+
+
+def _counts(session: duckdb.DuckDBPyConnection, table: str, missing: int, accepted: int) -> DeltaCounts:
     rows = session.execute(
         f'SELECT change, count(*), sum(points)::BIGINT FROM "{table}" GROUP BY change'
     ).fetchall()
-    counts = {change: number for change, number, _ in rows}
-    billed = {change: number for change, _, number in rows}
-    missing = number(session, f'SELECT count(*) FROM accepted ANTI JOIN "{table}" USING (user_id)')
+    counts = {change: count for change, count, _ in rows}
+    billed = {change: points for change, _, points in rows}
     return DeltaCounts(
         added=counts.get("added", 0),
         changed=counts.get("changed", 0),
         unchanged=counts.get("unchanged", 0),
+        held=counts.get("held", 0),
         missing=missing,
-        points=billed.get("added", 0) + billed.get("changed", 0),
+        removed=counts.get("removed", 0),
+        accepted=accepted,
+        points=sum(billed.get(change, 0) for change in ("added", "changed", "removed")),
         points_saved=billed.get("unchanged", 0),
     )

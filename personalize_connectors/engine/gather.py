@@ -28,12 +28,13 @@ def joined(before: Ints, entries: Ints, counts: Ints, separator: int, after: Int
     Args:
         before: One code for each row.
         entries: The codes of all rows' entries, one row after the other.
-        counts: How many entries each row has; at least one.
+        counts: How many entries each row has.
         separator: The code that stands between entries.
         after: One code for each row.
     """
-    ends = np.cumsum(2 * counts + 1)
-    starts = ends - (2 * counts + 1)
+    sizes = np.maximum(2 * counts + 1, 2)
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
     codes = np.full(int(ends[-1]) if len(ends) else 0, separator, np.int32)
     rank = np.arange(len(entries)) - np.repeat(np.cumsum(counts) - counts, counts)
     codes[np.repeat(starts + 1, counts) + 2 * rank] = entries

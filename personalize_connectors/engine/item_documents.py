@@ -11,7 +11,7 @@ import json
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ import orjson
 import pyarrow as pa
 
 Fields = dict[str, Any]
-Payload = Callable[[Fields], bytes]
+# What is delivered of an item, and the values that break a rule: the rule, and the field.
+Payload = Callable[[Fields], tuple[bytes, Sequence[tuple[str, str]]]]
 
 # A number this long may not fit 64 bits; orjson would round it.
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -31,7 +32,7 @@ SCHEMA = pa.schema(
         ("payload", pa.string()),
         ("digest", pa.string()),
         ("has_metadata", pa.bool_()),
-        ("left_out", pa.list_(pa.string())),
+        ("findings", pa.list_(pa.struct([("rule", pa.string()), ("field", pa.string())]))),
     ]
 )
 
@@ -49,38 +50,41 @@ class Selection:
         return {**chosen, "itemId": item_id}
 
 
-def render(
-    items: Iterable[tuple[str, str | None]],
-    selection: Selection,
-    payload: Payload,
-    left_out: Callable[[Fields], list[str]] = lambda _: [],
-) -> pa.Table:
+def render(items: Iterable[tuple[str, str | None]], selection: Selection, payload: Payload) -> pa.Table:
     """The item documents of pairs of item id and metadata line (None where there is none), in the columns of `SCHEMA`.
 
-    `document` is the item as it stands in the decorated record, `payload` what the connector delivers of it, and
-    `left_out` which fields of the document that is without, and why, and `digest` 96 bits of MD5 over the payload, as text: what the fingerprint of a user is made of.
+    `document` is the item as it stands in the decorated record, `payload` what the connector delivers of it, `digest` 96 bits
+    of MD5 over that as text (what the fingerprint of a user is made of), and `findings` what breaks the connector's rules.
     """
     columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
     for item_id, line in items:
         fields = selection.document(item_id, _parse(line) if line else {})
-        delivered = payload(fields)
-        row = (item_id, dump(fields), delivered, _digest(delivered), line is not None, left_out(fields))
+        delivered, findings = payload(fields)
+        found = [{"rule": rule, "field": field} for rule, field in findings]
+        row = (item_id, dump(fields), delivered, _digest(delivered), line is not None, found)
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
     return pa.table(arrays, schema=SCHEMA)
 
 
-def field_notes(documents: pa.Table, selection: Selection) -> list[str]:
-    """What a person should know of the fields: those that the destination would drop, and those that no item has."""
-    counted = Counter(reason for reasons in documents["left_out"].to_pylist() for reason in reasons)
-    notes = [f"{field} ({number:,} items)" for field, number in counted.most_common()]
+def finding_counts(documents: pa.Table) -> Counter[tuple[str, str]]:
+    """How many items break a rule with a field: rule and field to items."""
+    return Counter(
+        (finding["rule"], finding["field"])
+        for findings in documents["findings"].to_pylist()
+        for finding in findings
+    )
+
+
+def unseen_fields(documents: pa.Table, selection: Selection) -> list[str]:
+    """The fields that were asked for and that no item has."""
     unseen = set(selection.fields or ())
     for document in documents["document"].to_pylist() if unseen else []:
         unseen -= orjson.loads(document).keys()
         if not unseen:
             break
-    return notes + [f"{field}: no item has it" for field in selection.fields or () if field in unseen]
+    return [field for field in selection.fields or () if field in unseen]
 
 
 def dump(value: Any) -> bytes:

@@ -73,3 +73,19 @@ def of_segments(lines: LastLines, longest: int) -> duckdb.DuckDBPyRelation:
         FROM ranked GROUP BY user_id
         """,
     )
+
+
+def users_with_errors(session: duckdb.DuckDBPyConnection, job_type: str) -> duckdb.DuckDBPyRelation:
+    """The users whose line was an error (`user_id`): they are not gone. After `last_lines`, and the mapping of related items."""
+    errors = "SELECT DISTINCT query FROM raw WHERE reason IS NOT NULL AND query IS NOT NULL"
+    if job_type == "related_items":
+        return session.sql(f"SELECT DISTINCT user_id FROM mapping JOIN ({errors}) ON mapping.item_id = query")
+    if job_type == "user_segmentation":
+        errors += " AND false"  # a query names no user
+    return session.sql(f"SELECT query AS user_id FROM ({errors})")
+
+
+def lines_naming_nobody(session: duckdb.DuckDBPyConnection, job_type: str) -> int:
+    """Error lines that can hide users who are not gone, for nobody knows whose they are. After `last_lines`."""
+    nameless = "" if job_type == "user_segmentation" else "AND query IS NULL"
+    return number(session, f"SELECT count(*) FROM raw WHERE reason IS NOT NULL {nameless}")

@@ -56,6 +56,21 @@ def with_records(
             yield rows.append_column("record", gather(pieces, *layout))
 
 
+def with_documents(batches: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Batches of items (`user_id` is the item, `items` holds it, or nothing where it is removed) with `record`: its document."""
+    known, texts = documents["item_id"].combine_chunks(), documents["document"].combine_chunks()
+    for batch in batches:
+        removed = surrounded('{"itemId":', json_strings(batch["user_id"]), ',"removed":true}')
+        pieces = pa.concat_arrays([texts, removed, pa.array(["\n"])])
+        codes = pc.index_in(batch["user_id"], value_set=known)
+        own = pc.if_else(pa.array(lengths(batch["items"]) > 0), codes, None)
+        places = len(texts) + np.arange(len(batch))
+        first = pc.coalesce(own, pa.array(places, pa.int32())).to_numpy()
+        newline = np.full(len(batch), len(pieces) - 1)
+        layout = np.column_stack([first, newline]).ravel()
+        yield batch.append_column("record", gather(pieces, layout, 2 * np.arange(1, len(batch) + 1)))
+
+
 def _heads(job_type: str, rows: pa.RecordBatch) -> pa.Array:
     users = json_strings(rows["user_id"])
     if job_type == "related_items":

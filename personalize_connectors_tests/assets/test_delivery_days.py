@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,6 +14,7 @@ import pytest
 from personalize_connectors import layout
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors_tests.assets.runs import DAYS, launch, outcome
+from personalize_connectors_tests.until import until
 
 PERSONAL = Job("user_personalization", "daily")
 ITEMS = {
@@ -208,14 +207,6 @@ def test_ctrl_c_ends_a_run_with_a_word(world, tmp_path_factory):
 def complete(folder: Path) -> list[Path]:
     """The receipt files that are whole; one being written has another name."""
     return sorted(folder.glob("*.parquet"))
-
-
-def until(condition) -> None:
-    """Wait for a condition, at most a minute."""
-    deadline, pause = time.monotonic() + 60, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in a minute"
-        pause.wait(0.02)
 
 
 def test_a_delta_is_not_sent_under_another_config(world):

@@ -1,0 +1,30 @@
+"""What a run may cost at the most: `maxUsers` and `maxDataPoints` of each connector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from personalize_connectors.connectors.settings import ProfileSettings
+from personalize_connectors.engine.delta import DeltaCounts
+from personalize_connectors.job_config import JobConfig
+
+
+def over_budget(config: JobConfig, counts: Mapping[str, DeltaCounts]) -> list[str]:
+    """What is over a limit, in words; empty where everything is within."""
+    found = []
+    for name, delta in counts.items():
+        settings = config.connectors[name]
+        if not isinstance(settings, ProfileSettings):
+            continue
+        users = delta.added + delta.changed + delta.removed
+        limits = (
+            ("maxUsers", users, settings.maxUsers),
+            ("maxDataPoints", delta.points, settings.maxDataPoints),
+        )
+        found += [
+            f"{name}: {number:,} are to be sent, over {key} ({most:,}); if that is right, raise connectors.{name}.{key} in "
+            "config.json, and run again"
+            for key, number, most in limits
+            if most is not None and number > most
+        ]
+    return found

@@ -1,0 +1,82 @@
+"""A delivery to be made: where it goes, how patiently, and where its traces go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from personalize_connectors.connectors.exchange import Destination, Limits
+from personalize_connectors.connectors.protocol import Connector
+from personalize_connectors.delivery.client import Timeouts
+from personalize_connectors.delivery.parcels import Parcel
+from personalize_connectors.delivery.receipts import ReceiptWriter
+from personalize_connectors.delivery.report import DeliveryReport
+from personalize_connectors.delivery.write_ahead import WriteAhead
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How patiently and how widely to send.
+
+    Attributes:
+        in_flight: Requests at a time.
+        first_wait: Seconds before the second try; doubles from there, with full jitter.
+        longest_wait: Seconds that no such wait exceeds.
+        budget: Seconds after which a request that is not answered as it should is given up.
+        patience: Seconds without an accepted record, but for waits that the rate asks for, after which the run stops.
+        last_answers: Seconds that a run which stops waits for the answers to what it sent.
+        timeouts: Of one request.
+    """
+
+    in_flight: int = 32
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+    budget: float = 180.0
+    patience: float = 120.0
+    last_answers: float = 5.0
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where a delivery goes, and where its traces go.
+
+    Attributes:
+        connector: The destination's type.
+        destination: Its address.
+        limits: What a request may hold, and the rate.
+        receipts: Takes the outcomes.
+        ahead: Takes what is about to be sent.
+        report: Counts.
+        pace: How patiently and how widely to send.
+        may_send: Whether the lease is still held.
+        say: Tells an operator something.
+    """
+
+    connector: Connector
+    destination: Destination
+    limits: Limits
+    receipts: ReceiptWriter
+    ahead: WriteAhead
+    report: DeliveryReport
+    pace: Pace = Pace()
+    may_send: Callable[[], bool] = lambda: True
+    say: Callable[[str], None] = lambda _: None
+
+
+@dataclass
+class Tries:
+    """The tries of one request; `doubtful` where one of them may have been applied without our knowing."""
+
+    parcel: Parcel
+    started: float
+    number: int = 0
+    doubtful: bool = False
+    counted: bool = False
+
+    def count_twice(self, report: DeliveryReport) -> None:
+        """Sent again without an answer to the first time: it may be billed twice."""
+        if not self.counted:
+            self.counted = True
+            report.billed_twice += len(self.parcel)
+            report.billed_twice_points += int(self.parcel.users["points"].to_numpy().sum())

@@ -1,0 +1,32 @@
+"""How the records of a request ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from personalize_connectors.delivery.parcels import Parcel
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the records of one request ended: one status for all but those that were rejected by name.
+
+    Attributes:
+        parcel: The records.
+        status: `accepted`, `rejected`, or `unknown` (sent, and never answered).
+        text: The destination's own words.
+        rejected: Places that were rejected, each with its words.
+        request: The request's name; empty where nothing was sent.
+        attempt: Which try was answered; 0 where nothing was sent.
+        at: When it was answered.
+    """
+
+    parcel: Parcel
+    status: str
+    text: str
+    rejected: Mapping[int, str]
+    request: str
+    attempt: int
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
