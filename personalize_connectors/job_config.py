@@ -6,7 +6,7 @@ Keys that begin with `//` are comments; `$schema` is left to editors.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,12 +15,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from personalize_connectors.connectors.protocol import ConnectorSettings
+from personalize_connectors.connectors.protocol import Connector, Rule
 from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.errors import InvalidConfig
 from personalize_connectors.job_run import Job
 
 _SHOWN = 80
+_COMMENTS = {"patternProperties": {"^//": {"description": "A comment."}}}
 _LEAST_INTEGER, _MOST_INTEGER = -(2**63), 2**64 - 1
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -105,29 +107,41 @@ def parse_config(content: bytes, uri: str, job: Job) -> JobConfig:
         )
     if problems or top is None:
         raise InvalidConfig("\n".join(f"{uri}: {problem.path}: {problem.text}" for problem in problems))
-    return JobConfig(top, settings)
+    return JobConfig(top, _side_by_side(settings))
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of config.json with the connectors that are installed."""
     result = TopLevel.model_json_schema()
-    models = {name: connector.settings.model_json_schema() for name, connector in connectors().items()}
-    comments = {"^//": {"description": "A comment."}}
-    definitions = {key: value for model in models.values() for key, value in model.pop("$defs", {}).items()}
+    models = {name: _block_schema(connector) for name, connector in connectors().items()}
+    definitions = {
+        key: value | _COMMENTS for model in models.values() for key, value in model.pop("$defs", {}).items()
+    }
     result["properties"]["connectors"] = {
         "type": "object",
         "description": TopLevel.model_fields["connectors"].description,
-        "properties": {name: model | {"patternProperties": comments} for name, model in models.items()},
-        "patternProperties": comments,
+        "properties": models,
         "additionalProperties": False,
         "minProperties": 1,
+        **_COMMENTS,
     }
     result["properties"]["$schema"] = {"type": "string"}
-    result["patternProperties"] = comments
+    result |= _COMMENTS
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     if definitions:
         result["$defs"] = {**result.get("$defs", {}), **definitions}
     return result | {"title": "config.json of a personalize_connectors job"}
+
+
+def _block_schema(connector: Connector) -> dict[str, Any]:
+    """The schema of a connector's block, in which onInvalid has its rules."""
+    block = connector.settings.model_json_schema()
+    rules = {
+        name: {"enum": list(rule.actions), "description": f"Of {rule.text}."}
+        for name, rule in connector.rules.items()
+    }
+    block["properties"]["onInvalid"] |= {"properties": rules, "additionalProperties": False, **_COMMENTS}
+    return block | _COMMENTS
 
 
 def _load(content: bytes) -> tuple[Any, list[str]]:
@@ -175,10 +189,31 @@ def _connectors(blocks: Any, problems: list[Problem]) -> Iterator[tuple[str, Con
             continue
         settings = _validate(known[name].settings, block, f"$.connectors.{name}", problems)
         judged = settings or _what_can_be_read(known[name].settings, block)
-        found = known[name].problems(judged) if judged else []
+        found = (
+            [*_choice_problems(known[name].rules, judged), *known[name].problems(judged)] if judged else []
+        )
         problems.extend(Problem(f"$.connectors.{name}.{path}", text) for path, text in found)
         if settings:
             yield name, settings
+
+
+def _choice_problems(rules: Mapping[str, Rule], settings: ConnectorSettings) -> Iterator[tuple[str, str]]:
+    """What cannot be chosen in onInvalid: rules that the connector does not have, and actions that a rule does not allow."""
+    for name, action in settings.onInvalid.items():
+        if name not in rules:
+            yield f"onInvalid.{name}", f"no such rule{_nearest(name, list(rules))}"
+        elif action not in rules[name].actions:
+            yield f"onInvalid.{name}", f"is {_shown(action)}; it can be {' or '.join(rules[name].actions)}"
+
+
+def _side_by_side(settings: Mapping[str, ConnectorSettings]) -> dict[str, ConnectorSettings]:
+    """The blocks, each as it is beside the others."""
+    return {
+        name: connectors()[name].beside(
+            own, {other: block for other, block in settings.items() if other != name}
+        )
+        for name, own in settings.items()
+    }
 
 
 def _validate(model: type[Model], raw: Any, base: str, problems: list[Problem]) -> Model | None:
@@ -218,7 +253,9 @@ def _problem(model: type[BaseModel], base: str, details: Any) -> Problem:
 def _nearest(name: str, known: list[str]) -> str:
     lower = {key.lower(): key for key in known}
     near = get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
-    return f"; did you mean {lower[near[0]]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+    if near:
+        return f"; did you mean {lower[near[0]]!r}?"
+    return f"; known are {', '.join(sorted(known)) or 'none'}"
 
 
 def _shown(value: Any) -> str:

@@ -5,38 +5,37 @@ Source: Braze documentation, "Data types", "Nested custom attributes" and "Array
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
+from personalize_connectors.connectors.braze_rules import RULES
+from personalize_connectors.engine.item_documents import dump
+
 LONGEST_TEXT = 255
-LARGEST_LIST = 100 * 1024
-_NOT_IN_KEYS = " .$"
+LONGEST_ARRAY = 500
+LARGEST_NESTED = 100 * 1024
+
+_NOT_IN_NAMES = frozenset(" .$")
 
 
-def kept(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """An item's fields without those that would make Braze drop the whole list, and without nested nulls."""
-    return {name: without_nulls(value) for name, value in fields.items() if why_dropped(name, value) is None}
+def broken_rules(value: Any, *, attribute: bool) -> list[str]:
+    """The rules of `braze_rules` that a value breaks.
+
+    Args:
+        value: As it would be sent.
+        attribute: Whether it is an attribute of its own; an array inside another value may be longer.
+    """
+    found = _inside(value)
+    if isinstance(value, list | dict) and len(dump(without_nulls(value))) > LARGEST_NESTED:
+        found.add("value_over_100_kb")
+    if attribute and isinstance(value, list) and len(value) > LONGEST_ARRAY and _is_flat(value):
+        found.add("array_over_500_elements")
+    return [rule for rule in RULES if rule in found]
 
 
-def left_out(fields: Mapping[str, Any]) -> list[str]:
-    """The fields that `kept` leaves out, each with the reason."""
-    found = ((name, why_dropped(name, value)) for name, value in fields.items())
-    return [f"{name}: {reason}" for name, reason in found if reason]
-
-
-def why_dropped(key: str, value: Any) -> str | None:
-    """Why Braze would not store a value under a key of an object; None where it would."""
-    if len(key) > LONGEST_TEXT or any(sign in key for sign in _NOT_IN_KEYS):
-        return "a name over 255 characters, or with a space, a dot or a dollar sign"
-    if isinstance(value, str):
-        return "a text over 255 characters" if len(value) > LONGEST_TEXT else None
-    if isinstance(value, list):
-        return next((reason for element in value if (reason := why_dropped("", element))), None)
-    if isinstance(value, dict) and value.keys() == {"$time"}:
-        return None if isinstance(value["$time"], str) else "a $time that is no text"
-    if isinstance(value, dict):
-        return next((reason for name, inner in value.items() if (reason := why_dropped(name, inner))), None)
-    return None
+def is_name(name: str) -> bool:
+    """Whether a key of an object can be stored."""
+    return len(name) <= LONGEST_TEXT and _NOT_IN_NAMES.isdisjoint(name)
 
 
 def without_nulls(value: Any) -> Any:
@@ -46,3 +45,28 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nulls(inner) for inner in value if inner is not None]
     return value
+
+
+def _inside(value: Any) -> set[str]:
+    found = set()
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if part is None:
+            found.add("null_inside")
+        elif isinstance(part, str):
+            if len(part) > LONGEST_TEXT:
+                found.add("text_over_255_characters")
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict) and part.keys() == {"$time"} and not isinstance(part["$time"], str):
+            found.add("time_not_text")
+        elif isinstance(part, dict):
+            if part.keys() != {"$time"} and not all(map(is_name, part)):
+                found.add("name_not_storable")
+            waiting += part.values()
+    return found
+
+
+def _is_flat(elements: Collection[Any]) -> bool:
+    return not any(isinstance(element, list | dict) for element in elements)

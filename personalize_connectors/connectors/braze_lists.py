@@ -1,0 +1,42 @@
+"""The payload shapes `objects` and `ids`: one array `<prefix>items`, which is the payloads of the items, joined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from personalize_connectors.connectors.braze_rows import column, heads, item_codes, sums
+from personalize_connectors.connectors.braze_settings import BrazeSettings
+from personalize_connectors.connectors.braze_values import LARGEST_NESTED
+from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
+from personalize_connectors.engine.gather import gather, joined, lengths
+from personalize_connectors.engine.item_documents import dump
+
+
+def lists(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - of all shapes
+    """Renders attributes objects with a comma behind each."""
+    known, payloads = column(documents, "item_id"), column(documents, "payload")
+    comma, end, first = range(len(payloads), len(payloads) + 3)
+    opening = f",{dump(settings.attributePrefix + 'items').decode()}:["
+
+    def render(users: pa.RecordBatch) -> pa.LargeBinaryArray:
+        begun = pc.binary_join_element_wise(heads(settings, users), opening, "")
+        pieces = pa.concat_arrays([payloads, pa.array([",", "]},"]), begun])
+        codes, counts, rows = item_codes(users, known), lengths(users["items"]), np.arange(len(users))
+        return gather(pieces, *joined(first + rows, codes, counts, comma, np.full(len(users), end)))
+
+    return render
+
+
+def lists_judge(documents: pa.Table) -> Judge:
+    """Finds users whose list is over 100 KB."""
+    known = column(documents, "item_id")
+    sizes = pc.binary_length(column(documents, "payload")).to_numpy().astype(np.int64) + 1
+
+    def found(users: pa.RecordBatch) -> dict[int, Finding]:
+        of_users = sums(sizes[item_codes(users, known)], lengths(users["items"])) + 1
+        places = np.flatnonzero(of_users > LARGEST_NESTED)
+        return dict.fromkeys(places.tolist(), Finding("list_over_100_kb"))
+
+    return found
