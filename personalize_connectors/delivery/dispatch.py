@@ -128,9 +128,11 @@ def _send(
         layout.delivered_run(what.run, what.connector.name, kind)
         for kind in ("receipts", "dead_letters", "in_flight")
     )
-    ahead = WriteAhead(what.bucket, in_flight)
     places = Places(receipts_folder, letters_folder)
-    with ReceiptWriter(what.bucket, places, ahead.delivery, report) as receipts:
+    with (
+        WriteAhead(what.bucket, in_flight) as ahead,
+        ReceiptWriter(what.bucket, places, ahead.delivery, report) as receipts,
+    ):
         order = Order(
             connector=what.connector,
             destination=destination,
@@ -143,7 +145,6 @@ def _send(
             say=watch.say,
         )
         deliver(order, _parcels(rows, documents, what, receipts), lambda done: watch.progress(done, total))
-    ahead.close()
 
 
 def _parcels(

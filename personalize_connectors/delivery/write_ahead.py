@@ -12,7 +12,7 @@ from collections import deque
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import orjson
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from personalize_connectors.delivery.parcels import Parcel
 from personalize_connectors.storage import Storage
+from personalize_connectors.storage_errors import STORAGE_ERRORS
 
 PLAN = pa.schema(
     [
@@ -86,12 +87,22 @@ class WriteAhead:
                 + b"\n"
             )
 
-    def close(self) -> None:
-        """Everything that was sent has its receipt: nothing is in flight any more."""
+    def leave(self) -> None:
+        """Give back the journal and leave all that was written, for a recovery."""
+        if self._journal:
+            self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Remove all that was written, for what was sent has its receipts, unless the storage failed to take them."""
+        self.leave()
+        if kind and issubclass(kind, STORAGE_ERRORS):
+            return
         for path in self._plans:
             self._storage.remove(path)
         if self._journal:
-            self._journal.close()
             self._storage.remove(f"{self._folder}/{self.delivery}{JOURNAL}")
 
     def _open_journal(self) -> None:

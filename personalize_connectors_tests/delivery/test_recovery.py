@@ -30,10 +30,18 @@ def parcel(*users):
     return Parcel(users_batch, pa.array([b"{}"] * len(users), pa.large_binary()), Call("POST", "/"))
 
 
-def planned(bucket, *requests):
-    """A delivery that wrote down these requests; their names."""
-    ahead = WriteAhead(bucket, IN_FLIGHT)
-    return ahead, [name for name, _ in ahead.plan([parcel(*users) for users in requests])]
+@pytest.fixture
+def planned(bucket):
+    """Makes a delivery that wrote down requests of users; gives it, and the requests' names."""
+    made = []
+
+    def plan(*requests):
+        made.append(ahead := WriteAhead(bucket, IN_FLIGHT))
+        return ahead, [name for name, _ in ahead.plan([parcel(*users) for users in requests])]
+
+    yield plan
+    for ahead in made:
+        ahead.leave()
 
 
 def recovered(bucket):
@@ -48,9 +56,9 @@ def test_nothing_in_flight_is_nothing_to_recover(bucket):
     assert recovered(bucket) == (Recovered(), {})
 
 
-def test_only_what_was_sent_and_not_answered_is_unknown(bucket):
+def test_only_what_was_sent_and_not_answered_is_unknown(bucket, planned):
     """Requests that were answered have their outcome, those that were not sent have none, and the rest is unknown."""
-    ahead, (first, second, third, _) = planned(bucket, "ab", "cd", "ef", "gh")
+    ahead, (first, second, third, _) = planned("ab", "cd", "ef", "gh")
     for request in (first, second, third):
         ahead.note(request, "sent", attempt=1, at=1_700_000_000.0)
     ahead.note(first, "accepted", text="", rejected={1: "bad b"}, attempt=1, at=1_700_000_001.0)
@@ -63,9 +71,9 @@ def test_only_what_was_sent_and_not_answered_is_unknown(bucket):
     assert b'"user_id":"b","reason":"bad b"' in bucket.read(letter.path)
 
 
-def test_requests_that_were_divided_are_followed(bucket):
+def test_requests_that_were_divided_are_followed(bucket, planned):
     """Halves of halves, and what goes again without the records that were refused, have their own outcomes."""
-    ahead, (one, two) = planned(bucket, "abcde", "xyz")
+    ahead, (one, two) = planned("abcde", "xyz")
     for event in (
         (one, "split"),
         (f"{one}.1", "accepted"),
@@ -88,9 +96,9 @@ def test_requests_that_were_divided_are_followed(bucket):
     }
 
 
-def test_receipts_that_were_written_are_not_written_again(bucket):
+def test_receipts_that_were_written_are_not_written_again(bucket, planned):
     """A user who has a receipt of the same delivery gets no second one, whatever the journal says."""
-    ahead, (request,) = planned(bucket, "ab")
+    ahead, (request,) = planned("ab")
     ahead.note(request, "sent")
     leave(bucket, RECEIPTS, receipts(("a", b"a")), ahead.delivery)
     assert recovered(bucket) == (
@@ -100,9 +108,9 @@ def test_receipts_that_were_written_are_not_written_again(bucket):
 
 
 @pytest.mark.parametrize("journal", [None, b'{"boot":"another start of the machine"}\n', b"\xff\n"])
-def test_without_a_whole_journal_all_that_has_no_receipt_is_unknown(bucket, journal):
+def test_without_a_whole_journal_all_that_has_no_receipt_is_unknown(bucket, planned, journal):
     """Where lines of the journal can be lost, nobody knows that a request was not sent."""
-    ahead, _ = planned(bucket, "ab")
+    ahead, _ = planned("ab")
     path = f"{IN_FLIGHT}/{ahead.delivery}.journal"
     bucket.remove(path)
     if journal:
@@ -113,27 +121,27 @@ def test_without_a_whole_journal_all_that_has_no_receipt_is_unknown(bucket, jour
     )
 
 
-def test_a_line_that_was_being_written_is_no_event(bucket):
+def test_a_line_that_was_being_written_is_no_event(bucket, planned):
     """The last line of a journal can be cut off; those before it count."""
-    ahead, (request,) = planned(bucket, "ab")
+    ahead, (request,) = planned("ab")
     ahead.note(request, "sent")
     path = f"{IN_FLIGHT}/{ahead.delivery}.journal"
     bucket.write(path, bucket.read(path) + b'{"request":"' + request.encode())
     assert recovered(bucket)[0] == Recovered(unknown=2)
 
 
-def test_several_deliveries_are_told_apart(bucket):
+def test_several_deliveries_are_told_apart(bucket, planned):
     """Each delivery that died has its own plans and journal."""
-    first, (one,) = planned(bucket, "ab")
-    second, (two,) = planned(bucket, "cd")
+    first, (one,) = planned("ab")
+    second, (two,) = planned("cd")
     first.note(one, "accepted", text="")
     second.note(two, "sent")
     assert recovered(bucket)[0] == Recovered(accepted=2, unknown=2)
 
 
-def test_recovering_twice_is_recovering_once(bucket):
+def test_recovering_twice_is_recovering_once(bucket, planned):
     """A recovery that was killed before it cleared up finds its own receipts."""
-    ahead, (request,) = planned(bucket, "ab")
+    ahead, (request,) = planned("ab")
     ahead.note(request, "sent")
     left = {found.path: bucket.read(found.path) for found in bucket.objects(IN_FLIGHT)}
     recover(bucket, JOB, "braze")

@@ -22,6 +22,7 @@ from personalize_connectors.delivery.report import DeliveryReport
 from personalize_connectors.delivery.sender import deliver
 from personalize_connectors.delivery.write_ahead import WriteAhead
 from personalize_connectors.emulators.braze import BrazeEmulatorSettings, running
+from personalize_connectors.emulators.braze import RateWindow as EmulatedWindow
 from personalize_connectors.errors import DeliveryBusy, DeliveryRefused, DestinationUnavailable
 from personalize_connectors_tests.delivery.receipt_rows import read
 from personalize_connectors_tests.until import until
@@ -66,11 +67,14 @@ def named(count):
 def send(bucket, emulator, parcels, pace=PACE, limits=BRAZE_LIMITS, progress=lambda _: None, **environment):
     """Send parcels and return the report, which is filled in any case."""
     reached = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": emulator.api_key} | environment
-    report, ahead = DeliveryReport(), WriteAhead(bucket, "in_flight")
-    with ReceiptWriter(bucket, PLACES, ahead.delivery, report) as receipts:
+    report = DeliveryReport()
+    with (
+        WriteAhead(bucket, "in_flight") as ahead,
+        ReceiptWriter(bucket, PLACES, ahead.delivery, report) as receipts,
+    ):
         destination = CONNECTOR.destination(reached)
-        deliver(Order(CONNECTOR, destination, limits, receipts, ahead, report, pace), parcels, progress)
-    ahead.close()
+        order = Order(CONNECTOR, destination, limits, receipts, ahead, report, pace, may_send)
+        deliver(order, parcels, progress)
     return report
 
 
@@ -138,7 +142,7 @@ def test_a_record_over_the_limit_is_a_dead_letter(bucket):
 @pytest.mark.parametrize(
     ("settings", "status", "refusals"),
     [
-        (BrazeEmulatorSettings(max_objects=10), "400", 4),
+        (BrazeEmulatorSettings(max_objects=10), "400", 3),
         (BrazeEmulatorSettings(max_body_bytes=500), "413", 3),
     ],
 )
@@ -307,34 +311,17 @@ def test_an_error_of_the_renderer_keeps_the_receipts(bucket, emulator):
 
 def test_a_lost_lease_stops_the_sending(bucket, emulator):
     """A holder that lost its lease sends nothing more, and says that somebody took over."""
-    report, ahead = DeliveryReport(), WriteAhead(bucket, "in_flight")
-    environment = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": emulator.api_key}
-    with (
-        ReceiptWriter(bucket, PLACES, ahead.delivery, report) as receipts,
-        pytest.raises(DeliveryBusy, match="another run took over this delivery"),
-    ):
-        destination = CONNECTOR.destination(environment)
-        allowed = iter([True])
-        deliver(
-            Order(
-                CONNECTOR,
-                destination,
-                BRAZE_LIMITS,
-                receipts,
-                ahead,
-                report,
-                ONE,
-                may_send=lambda: next(allowed, False),
-            ),
-            [batch(named(300))],
-        )
-    assert (report.requests, outcomes(bucket)) == (1, accepted(named(75)))
+    allowed = iter([True])
+    with pytest.raises(DeliveryBusy, match="another run took over this delivery"):
+        send(bucket, emulator, [batch(named(300))], pace=ONE, may_send=lambda: next(allowed, False))
+    assert emulator.stats()["requests"] == 1
+    assert outcomes(bucket) == accepted(named(75))
 
 
 def test_the_rate_is_kept(bucket):
     """Within the windows that are set no request is answered that there were too many."""
     window = RateWindow(requests=10, seconds=1)
-    with running(BrazeEmulatorSettings(rate_limits={"track": ({"limit": 10, "seconds": 1},)})) as emulator:
+    with running(BrazeEmulatorSettings(rate_limits={"track": (EmulatedWindow(10, 1),)})) as emulator:
         parcels = [batch(named(75 * 25))]
         report = send(bucket, emulator, parcels, limits=replace(BRAZE_LIMITS, windows=(window,)))
         assert emulator.stats()["by_status"] == {"201": 25}

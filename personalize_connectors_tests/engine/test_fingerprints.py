@@ -10,7 +10,8 @@ import pytest
 
 from personalize_connectors.connectors.protocol import DataPoints
 from personalize_connectors.engine.fingerprints import fingerprints
-from personalize_connectors.engine.item_documents import Selection, dump, render
+from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors_tests.engine.plain import plain
 
 USERS = {"u": ["a", "b"], "v": ["b", "a"], "w": ["a"], "é|": ["c", "a", "b"]}
 ITEMS = {"a": '{"price":1}', "b": '{"price":2,"name":"é"}', "c": None}
@@ -31,7 +32,7 @@ def rows(session, users, items, rendering, batch_size):
     schema = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])
     batches = pa.table([list(users), list(users.values())], schema=schema).to_batches(batch_size)
     points = DataPoints(10, np.array([PER_ITEM[item] for item in items], np.int64))
-    documents = render(items.items(), Selection(), dump)
+    documents = render(items.items(), Selection(), plain)
     return fingerprints(session, batches, documents, rendering, points).fetchall()
 
 

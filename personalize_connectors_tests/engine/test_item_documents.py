@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.engine.item_documents import SCHEMA, Selection, dump, render
+from personalize_connectors_tests.engine.plain import plain
 
 LINE = '{"price": 9.90, "id": "a", "name": "Lämp \\"x\\"", "none": null, "tags": ["b", {"c": null}], "itemId": "no"}'
 
 
 def documents(items, fields=None):
     """Item id to document text."""
-    table = render(items, Selection(fields), dump)
+    table = render(items, Selection(fields), plain)
     return dict(zip(table["item_id"].to_pylist(), table["document"].to_pylist(), strict=True))
 
 
@@ -34,7 +35,7 @@ def test_selects_fields_in_order(fields, document):
 
 def test_an_item_without_metadata_is_its_id():
     """An item that has no metadata line is rendered as its id alone, and says so."""
-    table = render([("é\"'|/", None), ("a", '{"id":"a"}')], Selection(), dump)
+    table = render([("é\"'|/", None), ("a", '{"id":"a"}')], Selection(), plain)
     assert table.schema == SCHEMA
     assert table.select(["document", "has_metadata"]).to_pylist() == [
         {"document": '{"itemId":"é\\"\'|/"}', "has_metadata": False},
@@ -45,7 +46,7 @@ def test_an_item_without_metadata_is_its_id():
 def test_the_digest_is_of_what_the_connector_delivers():
     """Digests differ where payloads do, and only there."""
     items = [("a", '{"price":1}'), ("b", '{"price":2}'), ("c", '{"price":1,"name":"x"}')]
-    table = render(items, Selection(), lambda fields: dump(fields.get("price")))
+    table = render(items, Selection(), lambda fields: (dump(fields.get("price")), [("rule", "price")]))
     digests = table["digest"].to_pylist()
     assert table["payload"].to_pylist() == ["1", "2", "1"]
     assert (digests[0] == digests[2], digests[0] == digests[1]) == (True, False)
@@ -64,7 +65,7 @@ def test_numbers_keep_their_value(number):
 
 def test_nothing_to_render():
     """No items give an empty table of the same columns."""
-    table = render([], Selection(), dump)
+    table = render([], Selection(), plain)
     assert (len(table), table.schema) == (0, SCHEMA)
 
 

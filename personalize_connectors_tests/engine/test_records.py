@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize_connectors.engine.item_documents import Selection, dump, render
+from personalize_connectors.engine.item_documents import Selection, render
 from personalize_connectors.engine.records import RecordForm, with_records
+from personalize_connectors_tests.engine.plain import plain
 
 USERS = pa.schema(
     [
@@ -25,7 +26,9 @@ ITEMS = {"a": '{"id":"a","name":"Lämp","price":9.5}', "b": None, 'c"|/,é': '{"
 def lines(users, items, form, batch_size=100):
     """The records as they are written, one after the other."""
     table = pa.Table.from_pylist([dict(zip(USERS.names, user, strict=True)) for user in users], schema=USERS)
-    batches = list(with_records(table.to_batches(batch_size), render(items.items(), Selection(), dump), form))
+    batches = list(
+        with_records(table.to_batches(batch_size), render(items.items(), Selection(), plain), form)
+    )
     assert [row["kept"] for batch in batches for row in batch.to_pylist()] == [user[3] for user in users]
     return b"".join(row["record"] for batch in batches for row in batch.to_pylist()).decode()
 
