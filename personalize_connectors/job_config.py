@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -239,15 +239,28 @@ def _what_can_be_read(model: type[Model], raw: Any) -> Model | None:
 def _problem(model: type[BaseModel], base: str, details: Any) -> Problem:
     path = base + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"])
     kind, value = details["type"], _shown(details["input"])
-    if kind == "extra_forbidden":
-        return Problem(path, f"unknown key{_nearest(str(details['loc'][-1]), list(model.model_fields))}")
-    if kind == "missing":
-        field = model.model_fields[str(details["loc"][-1])]
-        return Problem(path, f"is missing, and needed: {field.description}")
+    if kind in ("extra_forbidden", "missing"):
+        *outer, key = details["loc"]
+        fields = _model_at(model, outer).model_fields
+        if kind == "missing":
+            return Problem(path, f"is missing, and needed: {fields[key].description}")
+        return Problem(path, f"unknown key{_nearest(key, list(fields))}")
     if kind in ("model_type", "dict_type"):
         return Problem(path, f"is {value}; it must be an object {{...}}")
     message = details["msg"].removeprefix("Value error, ").partition(" after validation")[0]
     return Problem(path, f"is {value}: {message[0].lower()}{message[1:]}")
+
+
+def _model_at(model: type[BaseModel], place: list[str | int]) -> type[BaseModel]:
+    """The model inside a model that stands at a place."""
+    for key in place:
+        waiting = [model.model_fields[key].annotation] if isinstance(key, str) else []
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                model = part
+            waiting += get_args(part)
+    return model
 
 
 def _nearest(name: str, known: list[str]) -> str:

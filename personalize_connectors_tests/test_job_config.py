@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from personalize_connectors.connectors.braze import BrazeSettings
+from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.demo.shop import PERSONAL_JOB, SIMILAR_JOB, ShopSize, write_day
 from personalize_connectors.errors import InvalidConfig
 from personalize_connectors.job_config import JobConfig, TopLevel, parse_config, schema
@@ -22,6 +23,10 @@ PATH_MISSING = (
 TOP_KEYS = (
     "batchInferencePath, connectors, itemsPerUser, maxErrorShare, maxUserDrop, performDeltaCheck, recordCompression, "
     "saveBatchInferenceErrors, userItemPolicy"
+)
+RULES = (
+    "array_over_500_elements, id_over_987_bytes, item_id_too_long, list_over_100_kb, misaligned, name_not_storable, "
+    "null_inside, text_over_255_characters, time_not_text, value_over_100_kb"
 )
 
 
@@ -68,10 +73,22 @@ def test_fills_in_the_defaults():
             "braze": BrazeSettings(
                 performDeltaCheck=None,
                 itemMetadataFields=None,
+                onInvalid={},
+                maxRemovalShare=0.1,
+                rateLimit=None,
+                recordsPerRequest=None,
+                concurrentRequests=32,
                 attributePrefix="recommendation_",
                 otherAttributes={},
+                missingUsers="keep",
+                maxUsers=None,
+                maxDataPoints=None,
+                pricePerDataPoint=None,
                 payload="objects",
                 allowMisaligned=False,
+                updateExistingOnly=False,
+                contract="points-2026",
+                catalogIds=None,
             )
         },
     )
@@ -147,6 +164,39 @@ def test_leaves_comments_and_the_byte_order_mark_out():
         ),
         (braze(itemMetadataFields=["a", 1]), f"{BRAZE}.itemMetadataFields[1]: is 1: input should be a valid string"),
         (braze(itemMetadataFields=[]), f"{BRAZE}.itemMetadataFields: is []: list should have at least 1 item"),
+        (braze(contract="mau"), f"{BRAZE}.contract: is \"mau\": input should be 'legacy', 'mau-2024', 'points-2026' or 'mau-2026'"),
+        (braze(missingUsers="drop"), f"{BRAZE}.missingUsers: is \"drop\": input should be 'keep' or 'unset'"),
+        (braze(maxRemovalShare=2), f"{BRAZE}.maxRemovalShare: is 2: input should be less than or equal to 1"),
+        (braze(recordsPerRequest=0), f"{BRAZE}.recordsPerRequest: is 0: input should be greater than or equal to 1"),
+        (braze(recordsPerRequest=100), f"{BRAZE}.recordsPerRequest: is 100; Braze takes at most 75 objects in a request"),
+        (braze(concurrentRequests=0), f"{BRAZE}.concurrentRequests: is 0: input should be greater than or equal to 1"),
+        (braze(rateLimit=[]), f"{BRAZE}.rateLimit: is []: list should have at least 1 item"),
+        (
+            braze(rateLimit=[{"requests": 0, "seconds": 1}]),
+            f"{BRAZE}.rateLimit[0].requests: is 0: input should be greater than or equal to 1",
+        ),
+        (
+            braze(rateLimit=[{"requests": 1, "seconds": 1}, {"requests": 1}]),
+            f"{BRAZE}.rateLimit[1].seconds: is missing, and needed: Length of a window.",
+        ),
+        (
+            braze(rateLimit=[{"requests": 1, "seconds": 1, "request": 1}]),
+            f"{BRAZE}.rateLimit[0].request: unknown key; did you mean 'requests'?",
+        ),
+        (braze(catalogIds=True), f"{BRAZE}.catalogIds: has no meaning with payload objects; only ids sends ids alone"),
+        (
+            braze(onInvalid={"text_over_255": "stop"}),
+            f"{BRAZE}.onInvalid.text_over_255: no such rule; did you mean 'text_over_255_characters'?",
+        ),
+        (braze(onInvalid={"zzz": "stop"}), f"{BRAZE}.onInvalid.zzz: no such rule; known are {RULES}"),
+        (
+            braze(onInvalid={"misaligned": "drop_field"}),
+            f'{BRAZE}.onInvalid.misaligned: is "drop_field"; it can be drop_record or stop',
+        ),
+        (
+            braze(onInvalid={"null_inside": "keep"}),
+            f"{BRAZE}.onInvalid.null_inside: is \"keep\": input should be 'drop_field', 'drop_record' or 'stop'",
+        ),
         (braze(attributePrefix=""), f'{BRAZE}.attributePrefix: is "": string should have at least 1 character'),
         (braze(otherAttributes=["x"]), f'{BRAZE}.otherAttributes: is ["x"]; it must be an object {{...}}'),
         ([], "$: is []; it must be an object {...}"),
@@ -222,6 +272,16 @@ def test_user_item_policy_is_for_related_items(job_type):
         ]
 
 
+@pytest.mark.skipif(
+    "braze_catalog" not in connectors(), reason="only the catalog's connector has a neighbour"
+)
+def test_a_block_is_read_beside_the_others():
+    """What a block leaves out can follow from another of the same job: ids are those of its catalog."""
+    both = {"braze": {"payload": "ids"}, "braze_catalog": {"catalog": "items"}}
+    assert parse(GOOD | {"connectors": both}).connectors["braze"].catalogIds is True
+    assert parse(GOOD | {"connectors": {"braze": {"payload": "ids"}}}).connectors["braze"].catalogIds is None
+
+
 @pytest.fixture(scope="module")
 def validator():
     """A validator of the schema, which is itself valid."""
@@ -247,6 +307,19 @@ def test_the_schema_takes_the_configs_of_the_demo(validator, tmp_path):
             braze(otherAttributes={"a": [1, {"b": "c"}]}, itemMetadataFields=["a"], performDeltaCheck=False),
             True,
         ),
+        (
+            braze(
+                contract="legacy",
+                rateLimit=[{"// why": 1, "requests": 9, "seconds": 1}],
+                onInvalid={"// why": 1, "null_inside": "drop_record", "misaligned": "stop"},
+            ),
+            True,
+        ),
+        (braze(onInvalid={"null": "stop"}), False),
+        (braze(onInvalid={"null_inside": "keep"}), False),
+        (braze(onInvalid={"misaligned": "drop_field"}), False),
+        (braze(rateLimit=[{"requests": 9}]), False),
+        (braze(rateLimit=[{"requests": 9, "seconds": 1, "minutes": 1}]), False),
         (GOOD | {"itemPerUser": 3}, False),
         (GOOD | {"itemsPerUser": 0}, False),
         (GOOD | {"connectors": {}}, False),

@@ -36,7 +36,7 @@ def destination(environment: Mapping[str, str]) -> Destination:
 
 
 def rendering(settings: BrazeSettings) -> dict[str, Any]:
-    """Shape, prefix, constants, and what differs from the way it was before there was a setting for it."""
+    """Shape, prefix, constants, and the flags that are on."""
     found: dict[str, Any] = {
         "payload": settings.payload,
         "attributePrefix": settings.attributePrefix,

@@ -2,19 +2,18 @@
 
 import pytest
 
-from personalize_connectors.connectors.braze import CONNECTOR, RESERVED, BrazeSettings, without_nulls
-from personalize_connectors.connectors.protocol import Limits
+from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
+from personalize_connectors.connectors.braze_attributes import RESERVED
+from personalize_connectors.connectors.braze_catalog_ids import encoded
+from personalize_connectors.connectors.exchange import Call, Limits
+from personalize_connectors.connectors.protocol import Finding, Payload
+from personalize_connectors.connectors.settings import RateWindow
+from personalize_connectors.emulators.braze.presets import PRESETS
 from personalize_connectors.emulators.braze.profiles import PROFILE_FIELDS
 from personalize_connectors.errors import BadSettings
 
 KEY = "01234567-89ab-cdef-0123-456789abcdef"
 URL = "https://rest.iad-01.braze.com"
-FIELD = "is a field of Braze's own profile, not a custom attribute; choose another name"
-NO_NAME = "is no name for a custom attribute: Braze takes names with _ in front for flags and strips spaces"
-NULL = "is null, which would remove the attribute from every user; leave it out"
-HOLDS_NULL = "holds a null, for which Braze drops all of it; leave it out"
-BAD_PREFIX = "Braze takes names that begin with _ for flags and strips spaces; begin with a letter"
-TAKEN = "is also written by the recommendations (they begin with 'recommendation_'); choose another name"
 
 
 def settings(**block) -> BrazeSettings:
@@ -93,71 +92,6 @@ def test_refuses_a_key_that_no_header_takes(key):
 
 
 @pytest.mark.parametrize(
-    ("block", "found"),
-    [
-        ({}, []),
-        ({"attributePrefix": "recs ok_"}, []),
-        ({"attributePrefix": "_recs"}, [("attributePrefix", BAD_PREFIX)]),
-        ({"attributePrefix": "$recs"}, [("attributePrefix", BAD_PREFIX)]),
-        ({"attributePrefix": " recs"}, [("attributePrefix", BAD_PREFIX)]),
-        (
-            {"attributePrefix": "first_", "payload": "arrays", "itemMetadataFields": ["name", "price"]},
-            [
-                (
-                    "attributePrefix",
-                    "makes the attribute 'first_name', a field of Braze's own profile; choose another prefix",
-                )
-            ],
-        ),
-        ({"otherAttributes": {"source": "x", "n": 1, "list": ["a"], "object": {"a": [{"b": 1}]}}}, []),
-        ({"otherAttributes": {"email": "x"}}, [("otherAttributes.email", FIELD)]),
-        ({"otherAttributes": {"Time_Zone": "x"}}, [("otherAttributes.Time_Zone", FIELD)]),
-        ({"otherAttributes": {"external_id": "x"}}, [("otherAttributes.external_id", FIELD)]),
-        ({"otherAttributes": {"": 1}}, [("otherAttributes.", NO_NAME)]),
-        ({"otherAttributes": {"_merge_objects": True}}, [("otherAttributes._merge_objects", NO_NAME)]),
-        ({"otherAttributes": {"$add": 1}}, [("otherAttributes.$add", NO_NAME)]),
-        ({"otherAttributes": {"a ": 1}}, [("otherAttributes.a ", NO_NAME)]),
-        ({"otherAttributes": {"a": None}}, [("otherAttributes.a", NULL)]),
-        ({"otherAttributes": {"a": {"b": [{"c": None}]}}}, [("otherAttributes.a", HOLDS_NULL)]),
-        ({"otherAttributes": {"a": [1, None]}}, [("otherAttributes.a", HOLDS_NULL)]),
-        ({"otherAttributes": {"recommendation_items": 1}}, [("otherAttributes.recommendation_items", TAKEN)]),
-        ({"otherAttributes": {"recommendation_name": 1}}, []),
-        (
-            {"payload": "ids", "otherAttributes": {"recommendation_items": 1}},
-            [("otherAttributes.recommendation_items", TAKEN)],
-        ),
-        ({"payload": "flat", "otherAttributes": {"recommendation_items": 1, "recommendation_x_1": 1}}, []),
-        (
-            {"payload": "flat", "otherAttributes": {"recommendation_12_name": 1}},
-            [("otherAttributes.recommendation_12_name", TAKEN)],
-        ),
-        (
-            {"payload": "arrays", "otherAttributes": {"recommendation_anything": 1, "source": 1}},
-            [("otherAttributes.recommendation_anything", TAKEN)],
-        ),
-        (
-            {
-                "payload": "arrays",
-                "itemMetadataFields": ["name"],
-                "otherAttributes": {
-                    "recommendation_anything": 1,
-                    "recommendation_name": 1,
-                    "recommendation_itemId": 1,
-                },
-            },
-            [
-                ("otherAttributes.recommendation_name", TAKEN),
-                ("otherAttributes.recommendation_itemId", TAKEN),
-            ],
-        ),
-    ],
-)
-def test_finds_attributes_that_braze_would_not_keep(block, found):
-    """Names that Braze interprets or that two values would fight for, and nulls, are problems of the config."""
-    assert CONNECTOR.problems(settings(**block)) == found
-
-
-@pytest.mark.parametrize(
     ("block", "written"),
     [
         ({}, {"recommendation_items"}),
@@ -179,8 +113,13 @@ def test_tells_which_attributes_it_writes(block, written):
         ({"payload": "ids"}, True),
         ({"attributePrefix": "x"}, True),
         ({"otherAttributes": {"a": 1}}, True),
+        ({"updateExistingOnly": True}, True),
+        ({"updateExistingOnly": False}, False),
         ({"performDeltaCheck": False}, False),
         ({"allowMisaligned": True}, False),
+        ({"contract": "legacy", "recordsPerRequest": 5, "missingUsers": "unset"}, False),
+        ({"onInvalid": {"null_inside": "stop"}, "maxUsers": 1, "pricePerDataPoint": 0.1}, False),
+        ({"catalogIds": True}, False),
     ],
 )
 def test_a_fingerprint_holds_what_changes_the_record(block, changes):
@@ -189,11 +128,48 @@ def test_a_fingerprint_holds_what_changes_the_record(block, changes):
     assert (rendering != CONNECTOR.rendering(settings())) is changes
 
 
-def test_keeps_to_the_limits_of_a_request():
-    """A request has at most 75 objects and 4 MB, in an envelope that is JSON."""
-    assert CONNECTOR.limits(settings()) == Limits(75, 4_000_000)
+def test_a_fingerprint_holds_the_spelling_of_ids():
+    """With ids, those of the catalog are part of every fingerprint; those of Personalize add nothing to it."""
+    plain = CONNECTOR.rendering(settings(payload="ids"))
+    assert CONNECTOR.rendering(settings(payload="ids", catalogIds=False)) == plain
+    assert CONNECTOR.rendering(settings(payload="ids", catalogIds=True)) == plain | {"catalogIds": True}
+
+
+def test_a_request_is_a_json_document():
+    """Requests are posted to /users/track, to write and to remove, in an envelope that is JSON."""
+    assert {CONNECTOR.call(settings(), removal) for removal in (False, True)} == {
+        Call("POST", "/users/track")
+    }
     envelope = CONNECTOR.envelope
     assert envelope.before + b"{}" + envelope.separator + b"{}" + envelope.after == b'{"attributes":[{},{}]}'
+
+
+@pytest.mark.parametrize(
+    ("block", "records", "windows"),
+    [
+        ({}, 75, ((3_000, 3),)),
+        ({"contract": "legacy"}, 75, ((50_000, 60),)),
+        ({"contract": "mau-2024"}, 50, ((3_000, 3),)),
+        ({"contract": "points-2026"}, 75, ((3_000, 3),)),
+        ({"contract": "mau-2026"}, 75, ()),
+        ({"contract": "mau-2024", "recordsPerRequest": 60}, 60, ((3_000, 3),)),
+        (
+            {"rateLimit": [{"requests": 9, "seconds": 1}, {"requests": 90, "seconds": 3_600}]},
+            75,
+            ((9, 1), (90, 3_600)),
+        ),
+    ],
+)
+def test_keeps_to_the_contract(block, records, windows):
+    """Objects and requests are those of the contract, but for what the block says itself; 4 MB for all."""
+    expected = tuple(RateWindow(requests=requests, seconds=seconds) for requests, seconds in windows)
+    assert CONNECTOR.limits(settings(**block)) == Limits(records, 4_000_000, expected)
+
+
+@pytest.mark.parametrize("contract", PRESETS)
+def test_the_emulator_has_the_same_contracts(contract):
+    """Each contract that a block can name is one that the emulator can have, with as many objects in a request."""
+    assert CONNECTOR.limits(settings(contract=contract)).records == PRESETS[contract]["max_objects"]
 
 
 @pytest.mark.parametrize(
@@ -208,13 +184,48 @@ def test_keeps_to_the_limits_of_a_request():
 def test_delivers_of_an_item_what_the_shape_shows(payload, text):
     """The payload of an item is its fields without nulls at any depth, or its id alone."""
     fields = {"name": "Löwe", "tags": ["a", None], "deep": {"a": None, "b": [{"c": None}]}, "itemId": 'i"1'}
-    assert CONNECTOR.payload(settings(payload=payload), fields).decode() == text
+    found = () if payload == "ids" else (Finding("null_inside", "tags"), Finding("null_inside", "deep"))
+    assert CONNECTOR.payload(settings(payload=payload), fields) == Payload(text.encode(), found)
 
 
-@pytest.mark.parametrize("value", [0, "", False, [], {}, [0, ""], {"a": {}}])
-def test_leaves_empty_values_in(value):
-    """Zero, false and empty values are values."""
-    assert without_nulls(value) == value
+@pytest.mark.parametrize(
+    ("item", "sent"), [("tea-2", '"tea-2"'), ("tea/2", '"x-tea_2f2"'), ("x-tea", '"x-x_2dtea"')]
+)
+def test_sends_ids_as_the_catalog_writes_them(item, sent):
+    """With catalogIds, an id on the profile is the id of the item in the catalog."""
+    assert CONNECTOR.payload(settings(payload="ids", catalogIds=True), {"itemId": item}).text.decode() == sent
+    assert sent == f'"{encoded(item)}"'
+
+
+@pytest.mark.parametrize(
+    ("block", "others", "ids"),
+    [
+        ({"payload": "ids"}, {"braze_catalog": {}}, True),
+        ({"payload": "ids"}, {"other": {}}, None),
+        ({"payload": "ids", "catalogIds": False}, {"braze_catalog": {}}, False),
+        ({"payload": "ids", "catalogIds": True}, {}, True),
+        ({"payload": "objects"}, {"braze_catalog": {}}, None),
+    ],
+)
+def test_beside_a_catalog_ids_are_its_own(block, others, ids):
+    """Ids are those of the catalog where the job keeps one, unless the block says otherwise; nothing else differs."""
+    given = settings(**block)
+    assert CONNECTOR.beside(given, others) == given.model_copy(update={"catalogIds": ids})
+
+
+@pytest.mark.parametrize("payload", ["objects", "ids", "flat", "arrays"])
+def test_the_other_shapes_can_be_compared(payload):
+    """The alternatives are the three other shapes under settings that are the same in all else."""
+    block = {"attributePrefix": "p_", "otherAttributes": {"a": 1}, "updateExistingOnly": True}
+    found = CONNECTOR.alternatives(settings(payload=payload, **block))
+    others = {"objects", "ids", "flat", "arrays"} - {payload}
+    assert found == {other: settings(payload=other, **block) for other in others}
+
+
+@pytest.mark.parametrize(("missing", "removes"), [("keep", False), ("unset", True)])
+def test_removes_where_missing_users_are_unset(missing, removes):
+    """Users who are missing are removed with missingUsers unset."""
+    assert CONNECTOR.removes(settings(missingUsers=missing)) is removes
 
 
 def test_reserves_what_the_emulator_interprets():

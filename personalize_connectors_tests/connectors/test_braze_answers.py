@@ -2,10 +2,11 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR
-from personalize_connectors.connectors.protocol import Answer, Verdict
+from personalize_connectors.connectors.exchange import Answer, Quota, Verdict
 
 NO_VALID_DATA = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
 CONSTANT = "EXTERNAL_USER_ID_TOO_LARGE"
@@ -22,7 +23,8 @@ CHECK_PATH = "something between here and Braze changes the content type"
 def verdict(status, body=b"", headers=None, records=3) -> Verdict:
     """The verdict on an answer to a request of so many records; a body that is not bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return CONNECTOR.verdict(Answer(status, headers or {}, content), records)
+    record_ids = pa.array([f"u{place}" for place in range(records)])
+    return CONNECTOR.verdict(Answer(status, headers or {}, content), record_ids)
 
 
 def error(kind, index=None) -> dict:
@@ -71,13 +73,14 @@ def success(*errors, message="success") -> dict:
         (405, b"", Verdict("stop", f"Braze answered 405 '': {CHECK_URL}")),
         (302, b"moved", Verdict("stop", f"Braze answered 302 'moved': {CHECK_URL}")),
         (415, {"message": "no"}, Verdict("stop", f"Braze answered 415 'no': {CHECK_PATH}")),
-        (413, b"<html>413</html>", Verdict("split", "HTTP 413 <html>413</html>")),
-        (408, b"", Verdict("retry", "HTTP 408")),
-        (429, {"message": "slow down"}, Verdict("retry", "HTTP 429 slow down")),
-        (500, b"oops", Verdict("retry", "HTTP 500 oops")),
-        (502, b"", Verdict("retry", "HTTP 502")),
+        (413, b"<html>413</html>", Verdict("split", "HTTP 413 <html>413</html>", too_large=True)),
+        (408, b"", Verdict("retry", "HTTP 408", uncertain=True)),
+        (429, {"message": "slow down"}, Verdict("retry", "HTTP 429 slow down", throttled=True)),
+        (500, b"oops", Verdict("retry", "HTTP 500 oops", uncertain=True)),
+        (502, b"", Verdict("retry", "HTTP 502", uncertain=True)),
         (503, b"<html>503</html>", Verdict("retry", "HTTP 503 <html>503</html>")),
-        (504, {"message": "success"}, Verdict("retry", "HTTP 504 success")),
+        (504, {"message": "success"}, Verdict("retry", "HTTP 504 success", uncertain=True)),
+        (520, b"", Verdict("retry", "HTTP 520", uncertain=True)),
     ],
 )  # fmt: skip
 def test_reads_every_documented_answer(status, body, expected):
@@ -141,16 +144,31 @@ def test_takes_nothing_else_for_success(status, body, text):
     ("headers", "seconds"),
     [
         ({}, None),
-        ({"X-Ratelimit-Retry-After": "7"}, 7.0),
-        ({"Retry-After": "2.5"}, 2.5),
-        ({"X-Ratelimit-Retry-After": "7", "Retry-After": "2"}, 7.0),
-        ({"X-Ratelimit-Retry-After": "soon", "Retry-After": "2"}, 2.0),
-        ({"Retry-After": "Sun, 22 Nov 2026 03:00:00 GMT"}, None),
-        ({"Retry-After": "-5"}, 0.0),
-        ({"Retry-After": ""}, None),
+        ({"x-ratelimit-retry-after": "7"}, 7.0),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"x-ratelimit-retry-after": "7", "retry-after": "2"}, 7.0),
     ],
 )
 @pytest.mark.parametrize("status", [408, 429, 503])
 def test_hears_how_long_to_wait(status, headers, seconds):
-    """Braze's own header comes before the general one; what is no number of seconds is left to the backoff."""
-    assert verdict(status, b"", headers) == Verdict("retry", f"HTTP {status}", retry_after=seconds)
+    """Braze's own header comes before the general one."""
+    assert verdict(status, b"", headers).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (201, success()),
+        (201, success(error(SENTENCE, 0))),
+        (400, {"message": NO_VALID_DATA}),
+        (401, {"message": "Invalid API Key"}),
+        (413, b""),
+        (429, b""),
+        (500, b""),
+    ],
+)
+def test_every_answer_tells_the_rate_window(status, body):
+    """What Braze says of its rate window is read from every answer, whatever becomes of the request."""
+    headers = {"x-ratelimit-limit": "3000", "x-ratelimit-remaining": "17", "x-ratelimit-reset": "2"}
+    assert verdict(status, body, headers).quota == Quota(3000, 17, 2.0)
+    assert verdict(status, body).quota is None

@@ -1,67 +1,91 @@
-"""What Braze keeps of a value, and what it would drop without a word."""
+"""What is found in the fields of an item, and what is left of them."""
 
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
-from personalize_connectors.connectors.braze_values import kept, left_out
-from personalize_connectors.emulators.braze import running
+from personalize_connectors.connectors.braze_values import broken_rules, without_nulls
+from personalize_connectors.connectors.protocol import Finding, Payload
 
-TEXT = "a text over 255 characters"
-NAME = "a name over 255 characters, or with a space, a dot or a dollar sign"
+TEXT, NAME, TIME, NULL = "text_over_255_characters", "name_not_storable", "time_not_text", "null_inside"
+LARGE, LONG_ARRAY = "value_over_100_kb", "array_over_500_elements"
+BIG = [f"{number:250}" for number in range(420)]
 
 
 @pytest.mark.parametrize(
-    ("value", "sent", "reason"),
+    ("value", "rules"),
     [
-        ("x" * 255, "x" * 255, None),
-        ("x" * 256, None, TEXT),
-        (["a", "x" * 256], None, TEXT),
-        ({"w": {"h": "x" * 256}}, None, TEXT),
-        ({"a.b": 1}, None, NAME),
-        ({"a b": 1}, None, NAME),
-        ({"$a": 1}, None, NAME),
-        ({"k" * 256: 1}, None, NAME),
-        ({"$time": "2026-11-22T03:00:00Z"}, {"$time": "2026-11-22T03:00:00Z"}, None),
-        ({"$time": None}, None, "a $time that is no text"),
-        ({"w": 1, "h": None, "d": {"x": None}}, {"w": 1, "d": {}}, None),
-        ([1, None, {"a": None}], [1, {}], None),
-        ("", "", None),
-        (0, 0, None),
-        (False, False, None),
+        ("x" * 255, []),
+        ("x" * 256, [TEXT]),
+        (["a", "x" * 256], [TEXT]),
+        ({"w": {"h": "x" * 256}}, [TEXT]),
+        ({"a.b": 1}, [NAME]),
+        ({"a b": 1}, [NAME]),
+        ({"$a": 1}, [NAME]),
+        ({"k" * 255: 1}, []),
+        ({"k" * 256: 1}, [NAME]),
+        ([{"a.b": None}], [NAME, NULL]),
+        ({"$time": "2026-11-22T03:00:00Z"}, []),
+        ({"$time": None}, [TIME]),
+        ({"$time": 7}, [TIME]),
+        ({"$time": "2026-11-22", "more": 1}, [NAME]),
+        ({"w": 1, "h": None}, [NULL]),
+        ([1, None, {"a": None}], [NULL]),
+        (BIG, [LARGE]),
+        ({"a": BIG}, [LARGE]),
+        ([*BIG[:400], None], [NULL]),
+        (list(range(500)), []),
+        (list(range(501)), [LONG_ARRAY]),
+        ([[number] for number in range(501)], []),
+        ("", []),
+        (0, []),
+        (False, []),
+        ([], []),
+        ({}, []),
     ],
 )
-def test_keeps_what_braze_keeps(value, sent, reason):
-    """A field that would make Braze drop the whole list is left out with the reason; nested nulls go."""
-    fields = {"field": value, "itemId": "l"}
-    assert kept(fields) == ({"itemId": "l"} if reason else {"field": sent, "itemId": "l"})
-    assert left_out(fields) == ([f"field: {reason}"] if reason else [])
+def test_finds_the_rules_that_a_value_breaks(value, rules):
+    """Each rule that an attribute's value breaks is found, in the order of the rules."""
+    assert broken_rules(value, attribute=True) == rules
 
 
-@pytest.mark.parametrize("name", ["a.b", "$c", "d e", "f" * 256])
-def test_leaves_out_fields_with_names_that_braze_drops(name):
-    """The name of a field counts as a key."""
-    assert (kept({name: 1, "itemId": "l"}), left_out({name: 1})) == ({"itemId": "l"}, [f"{name}: {NAME}"])
+def test_an_array_inside_a_value_may_be_long():
+    """The 500 elements are a limit of an attribute that is an array, not of arrays inside one."""
+    assert broken_rules(list(range(501)), attribute=False) == []
 
 
-def test_with_ids_nothing_is_left_out():
-    """Where only ids are sent, the metadata's values do not matter."""
-    settings = BrazeSettings(payload="ids")
-    assert CONNECTOR.left_out(settings, {"field": "x" * 300, "itemId": "l"}) == []
+@pytest.mark.parametrize("value", [0, "", False, [], {}, [0, ""], {"a": {}}])
+def test_leaves_empty_values_in(value):
+    """Zero, false and empty values are values."""
+    assert without_nulls(value) == value
 
 
-def test_the_rest_of_the_list_arrives():
-    """With the field left out, Braze keeps the list; with it, it would not."""
-    import requests
+@pytest.mark.parametrize("payload", ["objects", "flat", "arrays"])
+def test_leaves_the_field_out(payload):
+    """The payload is without a field that breaks a rule, but of a null without that alone; every rule is told."""
+    fields = {"text": ["x" * 300, None], "size": {"w": 1, "h": None}, "a.b": 1, "name": "Lamp", "itemId": "l"}
+    found = [(TEXT, "text"), (NULL, "text"), (NULL, "size"), (NAME, "a.b")]
+    assert CONNECTOR.payload(BrazeSettings(payload=payload), fields) == Payload(
+        b'{"size":{"w":1},"name":"Lamp","itemId":"l"}', tuple(Finding(*finding) for finding in found)
+    )
 
-    with running() as braze:
-        headers = {"Authorization": f"Bearer {braze.api_key}"}
-        fields = {"name": "Lamp", "text": "x" * 300, "itemId": "l"}
-        objects = [
-            {"external_id": "as it is", "r_items": [fields]},
-            {"external_id": "kept", "r_items": [kept(fields)]},
-        ]
-        answer = requests.post(
-            f"{braze.url}/users/track", json={"attributes": objects}, headers=headers, timeout=10
-        )
-        assert answer.status_code == 201
-        assert braze.profiles() == {"as it is": {}, "kept": {"r_items": [{"name": "Lamp", "itemId": "l"}]}}
+
+@pytest.mark.parametrize(
+    ("payload", "prefix", "name", "stored"),
+    [
+        ("objects", "p" * 100, "n" * 255, True),
+        ("objects", "p", "n" * 256, False),
+        ("flat", "p" * 100, "n" * 151, True),
+        ("flat", "p" * 100, "n" * 152, False),
+        ("arrays", "p" * 100, "n" * 155, True),
+        ("arrays", "p" * 100, "n" * 156, False),
+        ("arrays", "first_", "name", False),
+        ("objects", "first_", "name", True),
+    ],
+)
+def test_a_name_is_judged_as_it_stands_on_the_profile(payload, prefix, name, stored):
+    """Where a field is an attribute of its own, prefix and place count, and Braze's own fields are no names for it."""
+    settings = BrazeSettings(payload=payload, attributePrefix=prefix)
+    found = CONNECTOR.payload(settings, {name: 1})
+    assert found == (
+        Payload(b'{"%s":1}' % name.encode()) if stored else Payload(b"{}", (Finding(NAME, name),))
+    )

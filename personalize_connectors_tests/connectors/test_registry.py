@@ -1,12 +1,11 @@
 """The connectors that are installed, against the protocol that each keeps."""
 
-import inspect
-
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
-from personalize_connectors.connectors.protocol import Connector, ConnectorSettings
+from personalize_connectors.connectors.protocol import FIELD_ACTIONS, RECORD_ACTIONS, Connector
 from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.connectors.settings import ConnectorSettings
 
 
 def test_finds_what_is_installed():
@@ -16,16 +15,18 @@ def test_finds_what_is_installed():
 
 @pytest.mark.parametrize("name", connectors())
 def test_each_keeps_the_protocol(name):
-    """A connector has everything the protocol names, with the same parameters, and its own name."""
+    """A connector is a value of its own name, whose settings and rules can be said in config.json."""
     connector = connectors()[name]
-    methods = {
-        key: value for key, value in vars(Connector).items() if inspect.isfunction(value) and key[0] != "_"
-    }
-    assert {key: list(inspect.signature(getattr(connector, key)).parameters) for key in methods} == {
-        key: list(inspect.signature(value).parameters)[1:] for key, value in methods.items()
-    }
-    assert (connector.name, issubclass(connector.settings, ConnectorSettings)) == (name, True)
-    assert (connector.path[0], type(connector.envelope.separator)) == ("/", bytes)
+    assert (type(connector), connector.name) == (Connector, name)
+    assert issubclass(connector.settings, ConnectorSettings)
+    assert {rule.actions for rule in connector.rules.values()} <= {FIELD_ACTIONS, RECORD_ACTIONS}
+
+
+def test_what_becomes_of_a_finding_is_the_jobs_choice():
+    """The action is the one that onInvalid names, else the first that the rule allows."""
+    settings = BrazeSettings(onInvalid={"null_inside": "stop"})
+    rules = ("null_inside", "time_not_text", "misaligned")
+    assert [CONNECTOR.action(settings, rule) for rule in rules] == ["stop", "drop_field", "drop_record"]
 
 
 def test_every_setting_is_described():
