@@ -170,7 +170,7 @@ def test_schema_is_json(command):
     """The schema of config.json is printed as JSON and names the connectors."""
     code, printed, _ = command("schema")
     assert code == 0
-    assert list(json.loads(printed)["properties"]["connectors"]["properties"]) == ["braze"]
+    assert list(json.loads(printed)["properties"]["connectors"]["properties"]) == ["braze", "braze_catalog"]
 
 
 def test_run_delivers_and_jobs_shows_it(bucket, command, emulator):

@@ -23,7 +23,8 @@ FACTORIES = [
     inference_errors_asset,
     user_recommendations_asset,
     decorated_recommendations_asset,
-    lambda form: sync_asset(connectors()["braze"], form),
+    lambda form: sync_asset(connectors()["braze_catalog"], form, []),
+    lambda form: sync_asset(connectors()["braze"], form, ["braze_catalog"]),
     connector_state_asset,
 ]
 PARQUET = {"duckdb", "parquet"}
@@ -37,8 +38,17 @@ GRAPH = {
         {"duckdb", "json"},
         "Per connector one row for each",
     ),
-    "braze_sync": ({"decorated_recommendations"}, {"braze"}, "Receipts of the delivery to braze:"),
-    "connector_state": ({"braze_sync"}, PARQUET, "Per connector one row for each user"),
+    "braze_catalog_sync": (
+        {"decorated_recommendations"},
+        {"braze_catalog"},
+        "Receipts of the delivery to braze_catalog:",
+    ),
+    "braze_sync": (
+        {"decorated_recommendations", "braze_catalog_sync"},
+        {"braze"},
+        "Receipts of the delivery to braze:",
+    ),
+    "connector_state": ({"braze_catalog_sync", "braze_sync"}, PARQUET, "Per connector one row for each user"),
 }
 # Check: whether it stops what comes after.
 CHECKS = {
@@ -47,9 +57,14 @@ CHECKS = {
     ("user_recommendations", "error_share"): True,
     ("user_recommendations", "users_against_previous_run"): True,
     ("decorated_recommendations", "items_without_metadata"): False,
+    ("decorated_recommendations", "values_can_be_delivered"): True,
+    ("decorated_recommendations", "within_max_users_and_data_points"): True,
+    ("decorated_recommendations", "missing_users_are_removed"): False,
+    ("braze_catalog_sync", "no_rejected_records"): False,
     ("braze_sync", "no_rejected_records"): False,
     ("connector_state", "every_accepted_user_is_in_the_state"): False,
 }
+RECEIPTS = ["user_id", "fingerprint", "status", "text", "request", "attempt", "answered_at", "delivery"]
 COLUMNS = {
     "batch_inference_raw": [
         "file",
@@ -64,8 +79,17 @@ COLUMNS = {
     ],
     "inference_errors": ["input", "file", "line", "reason", "message", "text"],
     "user_recommendations": ["user_id", "items", "scores", "queries"],
-    "decorated_recommendations": ["user_id", "fingerprint", "points", "change", "items", "queries"],
-    "braze_sync": ["user_id", "fingerprint", "status", "text", "request", "attempt", "answered_at"],
+    "decorated_recommendations": [
+        "user_id",
+        "fingerprint",
+        "points",
+        "change",
+        "items",
+        "queries",
+        "refused",
+    ],
+    "braze_catalog_sync": RECEIPTS,
+    "braze_sync": RECEIPTS,
     "connector_state": ["user_id", "fingerprint", "accepted_at"],
 }
 
@@ -106,7 +130,7 @@ def test_every_column_is_described(specs):
 
 
 def test_the_checks_that_stop_a_delivery():
-    """Error share and user drop stop what comes after; the other checks tell."""
+    """Error share, user drop, the budget and rules that stop hold back what comes after; the other checks tell."""
     checks = [spec for asset in definitions.defs.assets for spec in asset.check_specs]
     assert {(spec.asset_key.to_user_string(), spec.name): spec.blocking for spec in checks} == CHECKS
     assert [spec.name for spec in checks if not spec.description] == []

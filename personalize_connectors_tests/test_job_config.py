@@ -6,7 +6,6 @@ import jsonschema
 import pytest
 
 from personalize_connectors.connectors.braze import BrazeSettings
-from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.demo.shop import PERSONAL_JOB, SIMILAR_JOB, ShopSize, write_day
 from personalize_connectors.errors import InvalidConfig
 from personalize_connectors.job_config import JobConfig, TopLevel, parse_config, schema
@@ -152,7 +151,7 @@ def test_leaves_comments_and_the_byte_order_mark_out():
         ),
         (
             GOOD | {"connectors": {"mail": {}}},
-            "$.connectors.mail: no such connector is installed; known are braze",
+            "$.connectors.mail: no such connector is installed; known are braze, braze_catalog",
         ),
         (
             braze(payload="object"),
@@ -220,7 +219,7 @@ def test_says_all_that_is_wrong_at_once():
     assert problems(config, DAILY) == [
         PATH_MISSING,
         "$.itemsPerUser: is 0: input should be greater than or equal to 1",
-        "$.connectors.mail: no such connector is installed; known are braze",
+        "$.connectors.mail: no such connector is installed; known are braze, braze_catalog",
         f"{BRAZE}.otherAttributes.email: {profile}",
         f"{BRAZE}.otherAttributes.gender: {profile}",
         "$.userItemPolicy: has no meaning for user_personalization; only related_items maps users to items",
@@ -272,9 +271,6 @@ def test_user_item_policy_is_for_related_items(job_type):
         ]
 
 
-@pytest.mark.skipif(
-    "braze_catalog" not in connectors(), reason="only the catalog's connector has a neighbour"
-)
 def test_a_block_is_read_beside_the_others():
     """What a block leaves out can follow from another of the same job: ids are those of its catalog."""
     both = {"braze": {"payload": "ids"}, "braze_catalog": {"catalog": "items"}}

@@ -56,8 +56,10 @@ def test_spells_every_path(path, expected):
 
 
 def test_refuses_another_kind_of_delivered():
-    """What a connector keeps is state, receipts or dead letters."""
-    with pytest.raises(ValueError, match=r"^'sent' is not one of \('state', 'receipts', 'dead_letters'\)$"):
+    """What a connector keeps is state, receipts, dead letters or what is in flight."""
+    with pytest.raises(
+        ValueError, match=r"^'sent' is not one of \('state', 'receipts', 'dead_letters', 'in_flight'\)$"
+    ):
         layout.delivered(RUN.job, "braze", "sent")
 
 

@@ -44,8 +44,6 @@ def rendering(settings: BrazeSettings) -> dict[str, Any]:
     }
     if settings.updateExistingOnly:
         found["updateExistingOnly"] = True
-    if settings.payload == "ids" and settings.catalogIds:
-        found["catalogIds"] = True
     return found
 
 

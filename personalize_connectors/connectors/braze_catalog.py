@@ -131,11 +131,16 @@ def judge(settings: BrazeCatalogSettings, documents: pa.Table, longest: int) -> 
     return find
 
 
-def prepare(settings: BrazeCatalogSettings, destination: Destination, documents: pa.Table) -> None:
-    """Create the catalog and the fields of the items, where they are not there."""
+def prepare(
+    settings: BrazeCatalogSettings,
+    destination: Destination,
+    documents: pa.Table,
+    whole: bool,  # noqa: FBT001 - as the protocol has it
+) -> None:
+    """Create the catalog and the fields of the items, where they are not there; a catalog only where all items are sent."""
     if len(documents):
         fields = field_types(documents, settings.fieldTypes)
-        make_ready(Wanted(settings.catalog, fields, settings.createCatalog), destination)
+        make_ready(Wanted(settings.catalog, fields, settings.createCatalog, whole), destination)
 
 
 def _catalog_id(item_id: str) -> str | None:

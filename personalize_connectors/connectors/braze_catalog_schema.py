@@ -42,11 +42,19 @@ Caller = Callable[..., Answer]
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a catalog must be: its name, its fields beside the id, and whether it may be created."""
+    """How a catalog must be.
+
+    Attributes:
+        name: Its name.
+        fields: Its fields beside the id.
+        create: Whether it may be created.
+        whole: Whether all items are sent; a catalog that is created is empty.
+    """
 
     name: str
     fields: Mapping[str, FieldType]
     create: bool = True
+    whole: bool = True
 
 
 class _Field(BaseModel):
@@ -142,6 +150,11 @@ def _create(call: Caller, wanted: Wanted) -> None:
         raise DeliveryRefused(
             f"there is no catalog {wanted.name!r} in this Braze workspace, and createCatalog of braze_catalog is false; "
             "create the catalog in Braze, or leave createCatalog out"
+        )
+    if not wanted.whole:
+        raise DeliveryRefused(
+            f"there is no catalog {wanted.name!r} in this Braze workspace any more, though items were delivered to it, and only "
+            "the changed ones are to be sent; run once with performDeltaCheck false in connectors.braze_catalog, which sends all"
         )
     fields = [{"name": "id", "type": "string"}, *_shown(wanted.fields)]
     catalog = {"name": wanted.name, "description": _DESCRIPTION, "fields": fields}

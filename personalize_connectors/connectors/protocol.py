@@ -87,7 +87,7 @@ def _no_points(settings: Any, documents: pa.Table, longest: int) -> DataPoints: 
     return DataPoints(0, np.zeros(len(documents), np.int64))
 
 
-def _nothing_to_prepare(settings: Any, destination: Destination, documents: pa.Table) -> None:
+def _nothing_to_prepare(settings: Any, destination: Destination, documents: pa.Table, whole: bool) -> None:  # noqa: FBT001 - a default
     pass
 
 
@@ -115,7 +115,7 @@ class Connector:
         removes: Whether records that are not in a complete new output are removed.
         data_points: What the destination bills.
         alternatives: Other shapes of the same, to compare what they cost: name to settings.
-        prepare: What must be there before the first request.
+        prepare: Makes what must be there before the first request; whether all is sent, not only what changed.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Connector:
     removes: Callable[[Any], bool] = lambda _: False
     data_points: Callable[[Any, pa.Table, int], DataPoints] = _no_points
     alternatives: Callable[[Any], Mapping[str, Any]] = lambda _: {}
-    prepare: Callable[[Any, Destination, pa.Table], None] = _nothing_to_prepare
+    prepare: Callable[[Any, Destination, pa.Table, bool], None] = _nothing_to_prepare
 
     def action(self, settings: ConnectorSettings, rule: str) -> Action:
         """What becomes of a finding: the job's choice, else the rule's default."""

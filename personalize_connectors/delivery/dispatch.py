@@ -123,7 +123,8 @@ def _send(
     watch: Watch,
 ) -> None:
     documents = what.decorated.scan(what.documents).to_table()
-    what.connector.prepare(what.settings, destination, documents)
+    written = int(rows.filter("change <> 'removed'").count("*").fetchall()[0][0])
+    what.connector.prepare(what.settings, destination, documents, written >= len(documents))
     receipts_folder, letters_folder, in_flight = (
         layout.delivered_run(what.run, what.connector.name, kind)
         for kind in ("receipts", "dead_letters", "in_flight")

@@ -19,11 +19,10 @@ def test_values_that_braze_would_drop_are_left_out_and_told(world):
     assert found.success
     items = [{"name": "Lamp", "itemId": "a"}, {"name": "Tea", "itemId": "b"}]
     assert world.emulator.profiles() == {"ana": {"recommendation_items": items}}
-    assert found.checks["metadata_fields_arrive"] == (
+    assert found.checks["values_can_be_delivered"] == (
         False,
         (
-            "fields left out: braze: text: a text over 255 characters (1 items); braze: a.b: a name over 255 characters, or "
-            "with a space, a dot or a dollar sign (1 items)"
+            "braze: text_over_255_characters (text): 1 items, drop_field; braze: name_not_storable (a.b): 1 items, drop_field"
         ),
     )
 
@@ -34,7 +33,7 @@ def test_a_field_that_no_item_has_is_told(world):
     world.metadata(PERSONAL, {"a": {"name": "Lamp", "price": 1}})
     world.answer(PERSONAL, 0, {"ana": ["a"]})
     found = world.run(PERSONAL, 0)
-    assert found.checks["metadata_fields_arrive"] == (False, "fields left out: braze: nmae: no item has it")
+    assert found.checks["metadata_fields_arrive"] == (False, "braze: nmae: no item has it")
 
 
 def test_bad_lines_of_the_inputs_are_told(world):

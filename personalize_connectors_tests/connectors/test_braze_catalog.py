@@ -26,6 +26,8 @@ ITEMS = {
 }
 LONG = "/" * 83
 
+WHOLE = True
+
 
 @pytest.fixture(scope="module")
 def workspace():
@@ -44,7 +46,7 @@ def braze(workspace):
 def prepared(emulator, items):
     """The documents of items whose catalog is ready."""
     table = documents(items)
-    CONNECTOR.prepare(settings(), destination(emulator), table)
+    CONNECTOR.prepare(settings(), destination(emulator), table, WHOLE)
     return table
 
 

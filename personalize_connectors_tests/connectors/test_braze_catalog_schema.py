@@ -19,6 +19,8 @@ READERS = {
     "stranger": frozenset({"users.track"}),
 }
 
+WHOLE = True
+
 
 @pytest.fixture(scope="module")
 def workspace():
@@ -55,10 +57,10 @@ def test_creates_the_catalog_with_its_fields(braze):
     """A catalog that is not there is created with the fields of the items; done again, nothing is."""
     table = documents({"a": {"name": "A", "price": 1.5}, "b": {"tags": ["x"], "made": "2026-11-22"}})
     block = settings(fieldTypes={"made": "time"})
-    CONNECTOR.prepare(block, destination(braze), table)
+    CONNECTOR.prepare(block, destination(braze), table, WHOLE)
     created = {"shop": READY | {"tags": "array", "made": "time"}}
     first = fields(braze)
-    CONNECTOR.prepare(block, destination(braze), table)
+    CONNECTOR.prepare(block, destination(braze), table, WHOLE)
     assert (first, fields(braze), calls(braze)) == (created, created, {"200": 2, "201": 1})
 
 
@@ -72,7 +74,7 @@ def test_adds_the_fields_that_are_new(braze):
 
 def test_does_nothing_without_items(braze):
     """Where there are no items, Braze is not asked."""
-    CONNECTOR.prepare(settings(), destination(braze), documents({}))
+    CONNECTOR.prepare(settings(), destination(braze), documents({}), WHOLE)
     assert calls(braze) == {}
 
 
@@ -83,21 +85,33 @@ def test_stops_where_a_field_has_another_type(braze):
         waits(braze)
     assert fields(braze) == {"shop": {"id": "string", "price": "string"}}
     CONNECTOR.prepare(
-        settings(fieldTypes={"price": "string"}), destination(braze), documents({"a": {"price": "1.5"}})
+        settings(fieldTypes={"price": "string"}),
+        destination(braze),
+        documents({"a": {"price": "1.5"}}),
+        WHOLE,
     )
+
+
+def test_does_not_create_a_catalog_for_a_part_of_the_items(braze):
+    """Where only changed items are sent, a catalog that is not there was lost, and the error says how all items go again."""
+    with pytest.raises(
+        DeliveryRefused, match=r"any more, though items were delivered to it.*performDeltaCheck false"
+    ):
+        CONNECTOR.prepare(settings(), destination(braze), documents({"a": {"name": "A"}}), not WHOLE)
+    assert fields(braze) == {}
 
 
 def test_does_not_create_a_catalog_that_it_may_not(braze):
     """With createCatalog false a catalog that is not there stops the delivery, with what to do."""
     table = documents({"a": {"name": "A"}})
     with pytest.raises(DeliveryRefused) as refused:
-        CONNECTOR.prepare(settings(createCatalog=False), destination(braze), table)
+        CONNECTOR.prepare(settings(createCatalog=False), destination(braze), table, WHOLE)
     assert str(refused.value) == (
         "there is no catalog 'shop' in this Braze workspace, and createCatalog of braze_catalog is false; create the catalog "
         "in Braze, or leave createCatalog out"
     )
     create(braze)
-    CONNECTOR.prepare(settings(createCatalog=False), destination(braze), table)
+    CONNECTOR.prepare(settings(createCatalog=False), destination(braze), table, WHOLE)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,20 @@
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
+from personalize_connectors.connectors.braze_catalog import CONNECTOR as CATALOG
 from personalize_connectors.connectors.protocol import FIELD_ACTIONS, RECORD_ACTIONS, Connector
-from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.connectors.registry import before, connectors
 from personalize_connectors.connectors.settings import ConnectorSettings
 
 
 def test_finds_what_is_installed():
     """The entry points of the package are found, by the names that config.json uses."""
-    assert connectors() == {"braze": CONNECTOR}
+    assert connectors() == {"braze": CONNECTOR, "braze_catalog": CATALOG}
+
+
+def test_items_are_there_before_the_profiles_that_name_them():
+    """Connectors of items deliver before those of users."""
+    assert (before(CONNECTOR), before(CATALOG)) == (["braze_catalog"], [])
 
 
 @pytest.mark.parametrize("name", connectors())

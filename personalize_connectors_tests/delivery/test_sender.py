@@ -64,7 +64,16 @@ def named(count):
     return [f"user-{number}" for number in range(count)]
 
 
-def send(bucket, emulator, parcels, pace=PACE, limits=BRAZE_LIMITS, progress=lambda _: None, **environment):
+def send(
+    bucket,
+    emulator,
+    parcels,
+    pace=PACE,
+    limits=BRAZE_LIMITS,
+    progress=lambda _: None,
+    may_send=lambda: True,
+    **environment,
+):
     """Send parcels and return the report, which is filled in any case."""
     reached = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": emulator.api_key} | environment
     report = DeliveryReport()
