@@ -236,7 +236,8 @@ def _records(
     unwanted = "('unchanged', 'held')" if what.config.delta_check(what.name) else "('held')"
     rows = session.sql(
         f"""
-        SELECT delta.user_id, fingerprint, points, change, coalesce(items, []) AS items, queries
+        SELECT delta.user_id, fingerprint, points, change, coalesce(items, []) AS items,
+          CASE WHEN change = 'removed' THEN [] ELSE queries END AS queries
         FROM "delta_{what.name}" AS delta LEFT JOIN "records_{what.name}" AS records USING (user_id)
         WHERE change NOT IN {unwanted}
         """

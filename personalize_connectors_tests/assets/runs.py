@@ -63,9 +63,16 @@ class World:
     emulator: RunningEmulator
     instance: dg.DagsterInstance
 
-    def configure(self, job: Job, braze: Mapping[str, Any] | None = None, **top: Any) -> None:
+    def configure(
+        self,
+        job: Job,
+        braze: Mapping[str, Any] | None = None,
+        others: Mapping[str, Any] | None = None,
+        **top: Any,
+    ) -> None:
         """Write the job's config.json."""
-        content = {"batchInferencePath": f"batch/{job.name}", "connectors": {"braze": braze or {}}, **top}
+        connectors = {"braze": braze or {}, **(others or {})}
+        content = {"batchInferencePath": f"batch/{job.name}", "connectors": connectors, **top}
         self.write(layout.config_file(job), json.dumps(content))
 
     def answer(self, job: Job, day: int, lists: Mapping[str, list[str]], *more: str) -> None:
@@ -94,12 +101,15 @@ class World:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(content, encoding="utf-8")
 
-    def run(self, job: Job, day: int, *, allow_user_drop: bool = False) -> Outcome:
-        """Run a job of a day."""
+    def run(self, job: Job, day: int, *, allow_user_drop: bool = False, **decorating: Any) -> Outcome:
+        """Run a job of a day; `decorating` is the config of decorated_recommendations."""
         run = JobRun(job, DAYS[day])
         register(self.instance, "grid", run)
-        allowance = {"ops": {"user_recommendations": {"config": {"allow_user_drop": allow_user_drop}}}}
-        return outcome(launch(self.instance, run.key, allowance))
+        ops = {
+            "user_recommendations": {"config": {"allow_user_drop": allow_user_drop}},
+            "decorated_recommendations": {"config": decorating},
+        }
+        return outcome(launch(self.instance, run.key, {"ops": ops}))
 
     def records(self, job: Job, day: int) -> list[bytes]:
         """The decorated records of a day, as they stand in the bucket."""
