@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from personalize_connectors.connectors.settings import RateWindow
+from personalize_connectors.connectors.settings import ConnectorSettings, RateWindow
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Limits:
     records: int
     body_bytes: int
     windows: tuple[RateWindow, ...] = ()
+
+    def or_as_set(self, settings: ConnectorSettings) -> Limits:
+        """These, but for what a job's block says itself (`recordsPerRequest`, `rateLimit`)."""
+        windows = self.windows if settings.rateLimit is None else tuple(settings.rateLimit)
+        return Limits(settings.recordsPerRequest or self.records, self.body_bytes, windows)
 
 
 @dataclass(frozen=True)
