@@ -9,7 +9,7 @@ import orjson
 from personalize_connectors.connectors.exchange import Answer, Quota, Verdict
 from personalize_connectors.connectors.rate_headers import read_retry_after
 
-_TIMEOUT, _THROTTLED, _SERVER_ERROR, _NO_CAPACITY = 408, 429, 500, 503
+_TIMEOUT, _TOO_LARGE, _THROTTLED, _SERVER_ERROR, _NO_CAPACITY = 408, 413, 429, 500, 503
 
 
 def try_later(answer: Answer, said: str, quota: Quota | None = None) -> Verdict | None:
@@ -28,6 +28,13 @@ def try_later(answer: Answer, said: str, quota: Quota | None = None) -> Verdict 
         retry_after=read_retry_after(answer.headers),
         quota=quota,
     )
+
+
+def by_status(answer: Answer, said: str, quota: Quota | None = None) -> Verdict | None:
+    """`retry`, or `split` where the body was too large (413); None where the status alone does not say what to do."""
+    if answer.status == _TOO_LARGE:
+        return Verdict("split", said, too_large=True, quota=quota)
+    return try_later(answer, said, quota)
 
 
 def json_object(body: bytes) -> dict[str, Any]:

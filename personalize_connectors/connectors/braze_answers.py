@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from personalize_connectors.connectors.answers import json_object, try_later
+from personalize_connectors.connectors.answers import by_status, json_object
 from personalize_connectors.connectors.exchange import Answer, Quota, Verdict
 from personalize_connectors.connectors.rate_headers import read_quota
 
@@ -21,8 +21,6 @@ _WHAT_TO_CHECK = {
     405: _NOT_BRAZE,
     415: "something between here and Braze changes the content type",
 }
-_TOO_LARGE = 413
-_SUCCESS = range(200, 300)
 _REDIRECT = range(300, 400)
 _DONE = ("success", "queued")
 
@@ -31,13 +29,13 @@ def read_answer(answer: Answer, records: int, now: float) -> Verdict:
     """The verdict on a request that held so many records, answered at a time in seconds since 1970."""
     quota, body = read_quota(answer.headers, now), json_object(answer.body)
     message, errors = body.get("message"), body.get("errors")
-    if answer.status in _SUCCESS and message in _DONE and not errors:
+    if answer.success and message in _DONE and not errors:
         return Verdict("accepted", message, quota=quota)
     text = message if isinstance(message, str) else answer.body[:500].decode("utf-8", "replace")
     if refused := _whole_request(answer, text, quota):
         return refused
     rejected, unnamed = _rejected(errors if isinstance(errors, list) else [errors] if errors else [], records)
-    if answer.status in _SUCCESS and message in _DONE and not unnamed:
+    if answer.success and message in _DONE and not unnamed:
         return Verdict("accepted", text, rejected, quota=quota)
     return Verdict("rejected", unnamed or _said(answer, text), rejected, quota=quota)
 
@@ -45,13 +43,13 @@ def read_answer(answer: Answer, records: int, now: float) -> Verdict:
 def _whole_request(answer: Answer, text: str, quota: Quota | None) -> Verdict | None:
     """What is said of the request as a whole; None where it is about its records."""
     status, said = answer.status, _said(answer, text)
-    if later := try_later(answer, said, quota):
-        return later
+    if verdict := by_status(answer, said, quota):
+        return verdict
     if status in _WHAT_TO_CHECK or status in _REDIRECT:
         what_to_check = _WHAT_TO_CHECK.get(status, _NOT_BRAZE)
         return Verdict("stop", f"Braze answered {status} {text!r}: {what_to_check}", quota=quota)
-    if status == _TOO_LARGE or "max input length" in text.lower():
-        return Verdict("split", said, too_large=status == _TOO_LARGE, quota=quota)
+    if "max input length" in text.lower():
+        return Verdict("split", said, quota=quota)
     return None
 
 

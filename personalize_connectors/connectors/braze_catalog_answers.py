@@ -41,7 +41,7 @@ _WHAT_TO_DO = {
 }
 _TOO_MANY = "request-includes-too-many-items"
 _TOO_LARGE = 413
-_SUCCESS, _REDIRECT = range(200, 300), range(300, 400)
+_REDIRECT = range(300, 400)
 
 Errors = list[Mapping[str, Any]]
 
@@ -74,7 +74,7 @@ def said(answer: Answer) -> str:
 
 def succeeded(answer: Answer) -> bool:
     """Whether Braze took the call: a page of something in between is no success."""
-    return answer.status in _SUCCESS and json_object(answer.body).get("message") in ("success", "queued")
+    return answer.success and json_object(answer.body).get("message") in ("success", "queued")
 
 
 def error_codes(answer: Answer) -> set[str]:

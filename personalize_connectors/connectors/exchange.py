@@ -8,6 +8,8 @@ from typing import Literal
 
 from personalize_connectors.connectors.settings import ConnectorSettings, RateWindow
 
+_SUCCESS = range(200, 300)
+
 
 @dataclass(frozen=True)
 class Destination:
@@ -55,6 +57,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def success(self) -> bool:
+        """Whether the status says so."""
+        return self.status in _SUCCESS
 
 
 @dataclass(frozen=True)
