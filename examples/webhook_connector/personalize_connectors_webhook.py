@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from personalize_connectors.connectors.answers import by_status
 from personalize_connectors.connectors.exchange import Answer, Call, Destination, Envelope, Limits, Verdict
 from personalize_connectors.connectors.protocol import Connector, Payload, Renderer
-from personalize_connectors.connectors.renderers import list_renderer, with_removals
+from personalize_connectors.connectors.renderers import ITEMS, USER, list_renderer, with_removals
 from personalize_connectors.connectors.settings import ProfileSettings, RateWindow
 from personalize_connectors.engine.item_documents import dump
 from personalize_connectors.errors import BadSettings
@@ -59,8 +59,8 @@ def problems(settings: WebhookSettings) -> list[tuple[str, str]]:
 def renderer(settings: WebhookSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - the protocol's
     """`{"user_id":..., <constants>, "recommendation_items":[...]}`; of who is removed, null for each of them."""
     *_, items = names = written(settings)
-    lists = list_renderer(documents, "user_id", settings.otherAttributes, items)
-    return with_removals(lists, "user_id", dict.fromkeys(names))
+    lists = list_renderer(documents, {"user_id": USER, **settings.otherAttributes, items: ITEMS})
+    return with_removals(lists, {"user_id": USER, **dict.fromkeys(names)})
 
 
 def read_answer(answer: Answer, record_ids: pa.Array) -> Verdict:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_attributes import USER, constants, field_names
+from personalize_connectors.connectors.braze_attributes import USER_ID, constants, field_names
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.braze_values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Ints, Judge, Renderer
@@ -28,7 +28,7 @@ def arrays(settings: BrazeSettings, documents: pa.Table, longest: int) -> Render
     def render(users: pa.RecordBatch) -> pa.LargeBinaryArray:
         codes, owner = item_codes(users, known), owners(users)
         before = ~marked(users, "added")
-        parts = [heads(users, USER, constants(settings))]
+        parts = [heads(users, USER_ID, constants(settings))]
         for opening, values in zip(openings, columns, strict=True):
             of_item = values.codes[codes]
             having = of_item >= 0

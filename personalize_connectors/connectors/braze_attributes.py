@@ -46,7 +46,7 @@ RESERVED = frozenset(
 )
 _LAST_PLACE = 500
 
-USER = "external_id"
+USER_ID = "external_id"
 UPDATE_ONLY = "_update_existing_only"
 
 

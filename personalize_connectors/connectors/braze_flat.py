@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_attributes import USER, constants, field_names
+from personalize_connectors.connectors.braze_attributes import USER_ID, constants, field_names
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.protocol import Ints, Renderer
 from personalize_connectors.connectors.rows import (
@@ -41,7 +41,7 @@ def flat(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer
         most = int(sizes.max(initial=0))
         fixed = [opening, *map(str, range(1, most + 1)), "},"]
         pieces = pa.concat_arrays(
-            [pa.array(tails, pa.string()), pa.array(fixed), heads(users, USER, constants(settings))]
+            [pa.array(tails, pa.string()), pa.array(fixed), heads(users, USER_ID, constants(settings))]
         )
         lead, end, head = len(tails), len(tails) + 1 + most, len(tails) + len(fixed) + np.arange(len(users))
         of_pair = np.repeat(np.arange(len(codes)), counts[codes])

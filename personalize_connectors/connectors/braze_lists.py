@@ -6,18 +6,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_attributes import USER, constants
+from personalize_connectors.connectors.braze_attributes import USER_ID, constants
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.braze_values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
-from personalize_connectors.connectors.renderers import list_renderer
+from personalize_connectors.connectors.renderers import ITEMS, USER, list_renderer
 from personalize_connectors.connectors.rows import column, item_codes, sums
 from personalize_connectors.engine.gather import lengths
 
 
 def lists(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - of all shapes
     """Renders attributes objects with a comma behind each."""
-    return list_renderer(documents, USER, constants(settings), f"{settings.attributePrefix}items")
+    record = {USER_ID: USER, **constants(settings), f"{settings.attributePrefix}items": ITEMS}
+    return list_renderer(documents, record)
 
 
 def lists_judge(documents: pa.Table) -> Judge:

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors.connectors.braze_arrays import arrays, arrays_judge
-from personalize_connectors.connectors.braze_attributes import UPDATE_ONLY, USER, everything
+from personalize_connectors.connectors.braze_attributes import UPDATE_ONLY, USER_ID, everything
 from personalize_connectors.connectors.braze_flat import flat
 from personalize_connectors.connectors.braze_lists import lists, lists_judge
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
-from personalize_connectors.connectors.renderers import with_removals
+from personalize_connectors.connectors.renderers import USER, with_removals
 
 _LARGEST_ID = 987
 
@@ -20,10 +20,9 @@ _LARGEST_ID = 987
 def renderer(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:
     """Renders batches of users into attributes objects with a comma behind each; who is removed gets nulls."""
     shapes = {"objects": lists, "ids": lists, "flat": flat, "arrays": arrays}
+    written = shapes[settings.payload](settings, documents, longest)
     nothing = dict.fromkeys(everything(settings, documents, longest))
-    return with_removals(
-        shapes[settings.payload](settings, documents, longest), USER, {UPDATE_ONLY: True, **nothing}
-    )
+    return with_removals(written, {USER_ID: USER, UPDATE_ONLY: True, **nothing})
 
 
 def judge(settings: BrazeSettings, documents: pa.Table, longest: int) -> Judge:  # noqa: ARG001 - of all connectors
@@ -33,7 +32,7 @@ def judge(settings: BrazeSettings, documents: pa.Table, longest: int) -> Judge: 
     def found(users: pa.RecordBatch) -> dict[int, Finding]:
         sizes = pc.binary_length(users["user_id"]).to_numpy(zero_copy_only=False)
         too_long = np.flatnonzero(sizes > _LARGEST_ID).tolist()
-        return {**of_lists(users), **dict.fromkeys(too_long, Finding("id_over_987_bytes", USER))}
+        return {**of_lists(users), **dict.fromkeys(too_long, Finding("id_over_987_bytes", USER_ID))}
 
     return found
 
