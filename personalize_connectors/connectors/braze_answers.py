@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
+from personalize_connectors.connectors.answers import by_status, json_object
 from personalize_connectors.connectors.exchange import Answer, Quota, Verdict
-from personalize_connectors.connectors.rate_headers import read_quota, read_retry_after
+from personalize_connectors.connectors.rate_headers import read_quota
 
 _NOT_BRAZE = "BRAZE_REST_ENDPOINT_URL is not the REST endpoint of a Braze cluster (for example https://rest.iad-01.braze.com)"
 _WHAT_TO_CHECK = {
@@ -22,47 +21,35 @@ _WHAT_TO_CHECK = {
     405: _NOT_BRAZE,
     415: "something between here and Braze changes the content type",
 }
-_TIMEOUT, _TOO_LARGE, _THROTTLED, _SERVER_ERROR, _NO_CAPACITY = 408, 413, 429, 500, 503
-_SUCCESS = range(200, 300)
 _REDIRECT = range(300, 400)
 _DONE = ("success", "queued")
 
 
 def read_answer(answer: Answer, records: int, now: float) -> Verdict:
     """The verdict on a request that held so many records, answered at a time in seconds since 1970."""
-    quota, body = read_quota(answer.headers, now), _json_object(answer.body)
+    quota, body = read_quota(answer.headers, now), json_object(answer.body)
     message, errors = body.get("message"), body.get("errors")
-    if answer.status in _SUCCESS and message in _DONE and not errors:
+    if answer.success and message in _DONE and not errors:
         return Verdict("accepted", message, quota=quota)
     text = message if isinstance(message, str) else answer.body[:500].decode("utf-8", "replace")
     if refused := _whole_request(answer, text, quota):
         return refused
     rejected, unnamed = _rejected(errors if isinstance(errors, list) else [errors] if errors else [], records)
-    if answer.status in _SUCCESS and message in _DONE and not unnamed:
+    if answer.success and message in _DONE and not unnamed:
         return Verdict("accepted", text, rejected, quota=quota)
     return Verdict("rejected", unnamed or _said(answer, text), rejected, quota=quota)
 
 
 def _whole_request(answer: Answer, text: str, quota: Quota | None) -> Verdict | None:
-    """What is said of the request as a whole; None where it is about its records.
-
-    A request may have been applied where the answer is a timeout or an error of the server or of what stands before it.
-    """
+    """What is said of the request as a whole; None where it is about its records."""
     status, said = answer.status, _said(answer, text)
-    if status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERROR:
-        return Verdict(
-            "retry",
-            said,
-            uncertain=status not in (_THROTTLED, _NO_CAPACITY),
-            throttled=status == _THROTTLED,
-            retry_after=read_retry_after(answer.headers),
-            quota=quota,
-        )
+    if verdict := by_status(answer, said, quota):
+        return verdict
     if status in _WHAT_TO_CHECK or status in _REDIRECT:
         what_to_check = _WHAT_TO_CHECK.get(status, _NOT_BRAZE)
         return Verdict("stop", f"Braze answered {status} {text!r}: {what_to_check}", quota=quota)
-    if status == _TOO_LARGE or "max input length" in text.lower():
-        return Verdict("split", said, too_large=status == _TOO_LARGE, quota=quota)
+    if "max input length" in text.lower():
+        return Verdict("split", said, quota=quota)
     return None
 
 
@@ -80,11 +67,3 @@ def _rejected(errors: list[Any], records: int) -> tuple[dict[int, str], str]:
             return rejected, f"{text} (Braze did not say for which user)"
         rejected[index] = text
     return rejected, ""
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}

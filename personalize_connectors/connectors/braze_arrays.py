@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_attributes import field_names
-from personalize_connectors.connectors.braze_rows import column, heads, item_codes, item_texts, marked, owners
+from personalize_connectors.connectors.braze_attributes import USER_ID, constants, field_names
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.braze_values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Ints, Judge, Renderer
+from personalize_connectors.connectors.rows import column, heads, item_codes, item_texts, marked, owners
 from personalize_connectors.engine.gather import gather, joined
 from personalize_connectors.engine.item_documents import dump
 
@@ -28,7 +28,7 @@ def arrays(settings: BrazeSettings, documents: pa.Table, longest: int) -> Render
     def render(users: pa.RecordBatch) -> pa.LargeBinaryArray:
         codes, owner = item_codes(users, known), owners(users)
         before = ~marked(users, "added")
-        parts = [heads(settings, users)]
+        parts = [heads(users, USER_ID, constants(settings))]
         for opening, values in zip(openings, columns, strict=True):
             of_item = values.codes[codes]
             having = of_item >= 0

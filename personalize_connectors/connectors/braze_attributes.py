@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.braze_values import LONGEST_TEXT, is_name
+from personalize_connectors.connectors.protocol import Fields
 
 # Profile fields that Braze interprets instead of storing them as custom attributes ("User attributes object").
 RESERVED = frozenset(
@@ -45,10 +46,19 @@ RESERVED = frozenset(
 )
 _LAST_PLACE = 500
 
+USER_ID = "external_id"
+UPDATE_ONLY = "_update_existing_only"
+
 
 def attributes(settings: BrazeSettings) -> frozenset[str]:
     """All attributes that are written."""
     return of_items(settings) | frozenset(settings.otherAttributes)
+
+
+def constants(settings: BrazeSettings) -> Fields:
+    """What every user's attributes object holds."""
+    flag = {UPDATE_ONLY: True} if settings.updateExistingOnly else {}
+    return {**flag, **settings.otherAttributes}
 
 
 def of_items(settings: BrazeSettings) -> frozenset[str]:

@@ -88,8 +88,7 @@ def call(settings: BrazeCatalogSettings, removal: bool) -> Call:  # noqa: FBT001
 
 def limits(settings: BrazeCatalogSettings) -> Limits:
     """50 items; 16,000 requests a minute, for all item calls of the workspace together ("API limits")."""
-    windows = (ITEM_CALLS,) if settings.rateLimit is None else tuple(settings.rateLimit)
-    return Limits(settings.recordsPerRequest or MOST_ITEMS, MAX_BODY, windows)
+    return Limits(MOST_ITEMS, MAX_BODY, (ITEM_CALLS,)).or_as_set(settings)
 
 
 def payload(settings: BrazeCatalogSettings, fields: Fields) -> Payload:

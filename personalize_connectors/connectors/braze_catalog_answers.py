@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
+from personalize_connectors.connectors.answers import json_object, try_later
 from personalize_connectors.connectors.braze_catalog_ids import encoded
 from personalize_connectors.connectors.exchange import Answer, Verdict
-from personalize_connectors.connectors.rate_headers import read_quota, read_retry_after
+from personalize_connectors.connectors.rate_headers import read_quota
 
 ITEM_PERMISSIONS = "catalogs.replace_items or catalogs.delete_items"
 
@@ -40,8 +40,8 @@ _WHAT_TO_DO = {
     "company-size-limit-surge": _FULL,
 }
 _TOO_MANY = "request-includes-too-many-items"
-_TIMEOUT, _TOO_LARGE, _THROTTLED, _SERVER_ERROR, _NO_CAPACITY = 408, 413, 429, 500, 503
-_SUCCESS, _REDIRECT = range(200, 300), range(300, 400)
+_TOO_LARGE = 413
+_REDIRECT = range(300, 400)
 
 Errors = list[Mapping[str, Any]]
 
@@ -53,19 +53,10 @@ def read_answer(answer: Answer, record_ids: pa.Array, now: float) -> Verdict:
 
 
 def general_verdict(answer: Answer, permissions: str) -> Verdict | None:
-    """What an answer means whatever was sent, to a key that needs these permissions; None where it depends on that.
-
-    Of an answer that is a timeout or an error of the server, or of what stands before it, the call may have been done.
-    """
+    """What an answer means whatever was sent, to a key that needs these permissions; None where it depends on that."""
     text = said(answer)
-    if answer.status in (_TIMEOUT, _THROTTLED) or answer.status >= _SERVER_ERROR:
-        return Verdict(
-            "retry",
-            text,
-            uncertain=answer.status not in (_THROTTLED, _NO_CAPACITY),
-            throttled=answer.status == _THROTTLED,
-            retry_after=read_retry_after(answer.headers),
-        )
+    if later := try_later(answer, text):
+        return later
     codes = error_codes(answer)
     what_to_do = next((words for code, words in _WHAT_TO_DO.items() if code in codes), None)
     if what_to_do is None and (answer.status in _WHAT_TO_CHECK or answer.status in _REDIRECT):
@@ -83,21 +74,12 @@ def said(answer: Answer) -> str:
 
 def succeeded(answer: Answer) -> bool:
     """Whether Braze took the call: a page of something in between is no success."""
-    return answer.status in _SUCCESS and json_object(answer.body).get("message") in ("success", "queued")
+    return answer.success and json_object(answer.body).get("message") in ("success", "queued")
 
 
 def error_codes(answer: Answer) -> set[str]:
     """The codes of `errors[]`."""
     return {str(error.get("id")) for error in _errors(json_object(answer.body))}
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """The object that a body is, or an empty one."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def _verdict_on_items(answer: Answer, record_ids: pa.Array) -> Verdict:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_attributes import field_names
-from personalize_connectors.connectors.braze_rows import (
+from personalize_connectors.connectors.braze_attributes import USER_ID, constants, field_names
+from personalize_connectors.connectors.braze_settings import BrazeSettings
+from personalize_connectors.connectors.protocol import Ints, Renderer
+from personalize_connectors.connectors.rows import (
     column,
     heads,
     item_codes,
@@ -19,8 +21,6 @@ from personalize_connectors.connectors.braze_rows import (
     ranks,
     sums,
 )
-from personalize_connectors.connectors.braze_settings import BrazeSettings
-from personalize_connectors.connectors.protocol import Ints, Renderer
 from personalize_connectors.engine.gather import gather, lengths
 from personalize_connectors.engine.item_documents import dump
 
@@ -40,7 +40,9 @@ def flat(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer
         codes, sizes = _places(users, known, longest)
         most = int(sizes.max(initial=0))
         fixed = [opening, *map(str, range(1, most + 1)), "},"]
-        pieces = pa.concat_arrays([pa.array(tails, pa.string()), pa.array(fixed), heads(settings, users)])
+        pieces = pa.concat_arrays(
+            [pa.array(tails, pa.string()), pa.array(fixed), heads(users, USER_ID, constants(settings))]
+        )
         lead, end, head = len(tails), len(tails) + 1 + most, len(tails) + len(fixed) + np.arange(len(users))
         of_pair = np.repeat(np.arange(len(codes)), counts[codes])
         rank, step = ranks(sizes), ranks(counts[codes])

@@ -6,27 +6,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_rows import column, heads, item_codes, sums
+from personalize_connectors.connectors.braze_attributes import USER_ID, constants
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.braze_values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
-from personalize_connectors.engine.gather import gather, joined, lengths
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.connectors.renderers import ITEMS, USER, list_renderer
+from personalize_connectors.connectors.rows import column, item_codes, sums
+from personalize_connectors.engine.gather import lengths
 
 
 def lists(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - of all shapes
     """Renders attributes objects with a comma behind each."""
-    known, payloads = column(documents, "item_id"), column(documents, "payload")
-    comma, end, first = range(len(payloads), len(payloads) + 3)
-    opening = f",{dump(settings.attributePrefix + 'items').decode()}:["
-
-    def render(users: pa.RecordBatch) -> pa.LargeBinaryArray:
-        begun = pc.binary_join_element_wise(heads(settings, users), opening, "")
-        pieces = pa.concat_arrays([payloads, pa.array([",", "]},"]), begun])
-        codes, counts, rows = item_codes(users, known), lengths(users["items"]), np.arange(len(users))
-        return gather(pieces, *joined(first + rows, codes, counts, comma, np.full(len(users), end)))
-
-    return render
+    record = {USER_ID: USER, **constants(settings), f"{settings.attributePrefix}items": ITEMS}
+    return list_renderer(documents, record)
 
 
 def lists_judge(documents: pa.Table) -> Judge:

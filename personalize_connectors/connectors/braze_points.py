@@ -9,9 +9,9 @@ import orjson
 import pyarrow as pa
 
 from personalize_connectors.connectors.braze_attributes import everything, field_names
-from personalize_connectors.connectors.braze_rows import column
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.protocol import DataPoints
+from personalize_connectors.connectors.rows import column
 
 
 def data_points(settings: BrazeSettings, documents: pa.Table, longest: int) -> DataPoints:

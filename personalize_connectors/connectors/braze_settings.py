@@ -51,6 +51,4 @@ class BrazeSettings(ProfileSettings):
 
 def limits(settings: BrazeSettings) -> Limits:
     """What a request may hold, and the rate: the contract's, but for what the block says itself."""
-    contract = CONTRACTS[settings.contract]
-    windows = contract.windows if settings.rateLimit is None else tuple(settings.rateLimit)
-    return Limits(settings.recordsPerRequest or contract.records, contract.body_bytes, windows)
+    return CONTRACTS[settings.contract].or_as_set(settings)

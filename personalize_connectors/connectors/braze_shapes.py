@@ -1,7 +1,4 @@
-"""The shapes in which a list of items stands on a Braze profile, and what is sent to take it away again.
-
-Every shape is a list of places in a dictionary of text pieces, joined by `engine.gather`.
-"""
+"""The shapes in which a list of items stands on a Braze profile, and what is sent to take it away again."""
 
 from __future__ import annotations
 
@@ -10,14 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors.connectors.braze_arrays import arrays, arrays_judge
-from personalize_connectors.connectors.braze_attributes import everything
+from personalize_connectors.connectors.braze_attributes import UPDATE_ONLY, USER_ID, everything
 from personalize_connectors.connectors.braze_flat import flat
 from personalize_connectors.connectors.braze_lists import lists, lists_judge
-from personalize_connectors.connectors.braze_rows import UPDATE_ONLY, marked
 from personalize_connectors.connectors.braze_settings import BrazeSettings
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
-from personalize_connectors.engine.gather import json_strings, surrounded
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.connectors.renderers import USER, with_removals
 
 _LARGEST_ID = 987
 
@@ -26,20 +21,8 @@ def renderer(settings: BrazeSettings, documents: pa.Table, longest: int) -> Rend
     """Renders batches of users into attributes objects with a comma behind each; who is removed gets nulls."""
     shapes = {"objects": lists, "ids": lists, "flat": flat, "arrays": arrays}
     written = shapes[settings.payload](settings, documents, longest)
-    nothing = dump(dict.fromkeys(everything(settings, documents, longest)))[1:].decode()
-
-    def render(users: pa.RecordBatch) -> pa.LargeBinaryArray:
-        removed = marked(users, "removed")
-        if not removed.any():
-            return written(users)
-        gone = json_strings(users["user_id"].filter(pa.array(removed)))
-        unset = surrounded('{"external_id":', gone, f",{UPDATE_ONLY},{nothing},").cast(pa.large_binary())
-        bodies = pa.concat_arrays([written(users.filter(pa.array(~removed))), unset])
-        places = np.empty(len(users), np.int64)
-        places[np.argsort(removed, kind="stable")] = np.arange(len(users))
-        return bodies.take(pa.array(places))
-
-    return render
+    nothing = dict.fromkeys(everything(settings, documents, longest))
+    return with_removals(written, {USER_ID: USER, UPDATE_ONLY: True, **nothing})
 
 
 def judge(settings: BrazeSettings, documents: pa.Table, longest: int) -> Judge:  # noqa: ARG001 - of all connectors
@@ -49,7 +32,7 @@ def judge(settings: BrazeSettings, documents: pa.Table, longest: int) -> Judge: 
     def found(users: pa.RecordBatch) -> dict[int, Finding]:
         sizes = pc.binary_length(users["user_id"]).to_numpy(zero_copy_only=False)
         too_long = np.flatnonzero(sizes > _LARGEST_ID).tolist()
-        return {**of_lists(users), **dict.fromkeys(too_long, Finding("id_over_987_bytes", "external_id"))}
+        return {**of_lists(users), **dict.fromkeys(too_long, Finding("id_over_987_bytes", USER_ID))}
 
     return found
 

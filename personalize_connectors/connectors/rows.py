@@ -1,4 +1,4 @@
-"""Users and items as arrays: which items each user has, sums over them, and how each one's attributes object begins."""
+"""Users and items as arrays: how each user's object begins, which items each one has, and sums over them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_settings import BrazeSettings
-from personalize_connectors.connectors.protocol import Ints
+from personalize_connectors.connectors.protocol import Fields, Ints
 from personalize_connectors.engine.gather import json_strings, lengths, surrounded
 from personalize_connectors.engine.item_documents import dump
 
-UPDATE_ONLY = '"_update_existing_only":true'
 
-
-def heads(settings: BrazeSettings, users: pa.RecordBatch) -> pa.Array:
-    """The objects up to where the items begin: who it is, and the constants."""
-    flag = f",{UPDATE_ONLY}" if settings.updateExistingOnly else ""
-    constants = f",{dump(settings.otherAttributes)[1:-1].decode()}" if settings.otherAttributes else ""
-    return surrounded('{"external_id":', json_strings(users["user_id"]), flag + constants)
+def heads(users: pa.RecordBatch, key: str, fields: Fields) -> pa.Array:
+    """Each user's JSON object without its end: who it is, below a key, and fields that are the same for all."""
+    same_for_all = f",{dump(fields)[1:-1].decode()}" if fields else ""
+    return surrounded(f"{{{dump(key).decode()}:", json_strings(users["user_id"]), same_for_all)
 
 
 def column(documents: pa.Table, name: str) -> pa.Array:
