@@ -176,6 +176,7 @@ class Sending:
         else:
             verdict = self._what.connector.verdict(answer, tries.parcel.users["user_id"])
             self._tell_limiter(verdict)
+            _check_places(verdict, len(tries.parcel), self._what.connector.name)
         tries.doubtful = doubtful or (verdict.outcome == "retry" and verdict.uncertain)
         if verdict.outcome == "retry" and not tries.doubtful:
             self._what.ahead.note(request, NOT_APPLIED, attempt=tries.number, at=time.time())
@@ -275,3 +276,10 @@ class Sending:
             )
         self._what.receipts.add(Outcome(tries.parcel, status, text, rejected, request, tries.number))
         self.concluded += len(tries.parcel)
+
+
+def _check_places(verdict: Verdict, records: int, connector: str) -> None:
+    if wrong := [place for place in verdict.rejected if not 0 <= place < records]:
+        raise DeliveryRefused(
+            f"the connector {connector} took an answer to reject record {wrong[0]} of a request of {records}; its verdict is wrong"
+        )
