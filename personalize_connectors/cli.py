@@ -1,7 +1,7 @@
 """The command line. Thin: everything it does to data goes through the same assets that the UI and the sensor use.
 
-Exit codes: 0 done; 1 a run failed or a validation found errors; 2 something in what was asked for is not right;
-3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
+Exit codes: 0 done; 1 a run failed, a validation found errors or an explanation nothing; 2 something in what was asked for is
+not right; 3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -153,6 +153,40 @@ def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
 
     run = run_with_dead_letters(_bucket(), job, at)
     _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, Allowance()))
+
+
+@cli.command("explain")
+@_job
+@click.option("--user", help="The user's id.")
+@click.option("--item", help="Instead of a user: an item of a catalog.")
+@click.option("--at", type=_Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
+@click.option("--connector", help="By default all.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
+def explain_command(
+    job: Job,
+    user: str | None,
+    item: str | None,
+    at: datetime | None,
+    connector: str | None,
+    *,
+    json_wanted: bool,
+) -> None:
+    """Say of one user what was recommended, decided, sent and answered, and why."""
+    from personalize_connectors.console_explain import as_json, as_lines
+    from personalize_connectors.engine.session import open_session
+    from personalize_connectors.explain.explanation import explain
+    from personalize_connectors.explain.subject import Subject
+    from personalize_connectors.settings import read_settings
+
+    if (user is None) == (item is None):
+        raise click.UsageError("Give either --user or --item.")
+    subject = Subject(job, "user", user) if user is not None else Subject(job, "item", item or "")
+    with open_session(read_settings().memory_limit) as session:
+        explanation = explain(session, _bucket(), subject, at, connector)
+    for line in [as_json(explanation)] if json_wanted else as_lines(explanation):
+        click.echo(line)
+    if not explanation.found:
+        sys.exit(RUN_FAILED)
 
 
 def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
