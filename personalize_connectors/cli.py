@@ -1,15 +1,13 @@
 """The command line. Thin: everything it does to data goes through the same assets that the UI and the sensor use.
 
-Exit codes: 0 done; 1 a run failed or a validation found errors; 2 something in what was asked for is not right;
-3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
+Exit codes: 0 done; 1 a run failed, a validation found errors or an explanation nothing; 2 something in what was asked for is
+not right; 3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +15,8 @@ from typing import Any
 
 import click
 
-from personalize_connectors.errors import BadSettings, ConnectorsError, Transient
+from personalize_connectors.cli_emulate import emulate
+from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.job_run import JOB_TYPES, Job, parse_timestamp
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
 
@@ -156,6 +155,40 @@ def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
     _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, Allowance()))
 
 
+@cli.command("explain")
+@_job
+@click.option("--user", help="The user's id.")
+@click.option("--item", help="Instead of a user: an item of a catalog.")
+@click.option("--at", type=_Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
+@click.option("--connector", help="By default all.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
+def explain_command(
+    job: Job,
+    user: str | None,
+    item: str | None,
+    at: datetime | None,
+    connector: str | None,
+    *,
+    json_wanted: bool,
+) -> None:
+    """Say of one user what was recommended, decided, sent and answered, and why."""
+    from personalize_connectors.console_explain import as_json, as_lines
+    from personalize_connectors.engine.session import open_session
+    from personalize_connectors.explain.explanation import explain
+    from personalize_connectors.explain.subject import Subject
+    from personalize_connectors.settings import read_settings
+
+    if (user is None) == (item is None):
+        raise click.UsageError("Give either --user or --item.")
+    subject = Subject(job, "user", user) if user is not None else Subject(job, "item", item or "")
+    with open_session(read_settings().memory_limit) as session:
+        explanation = explain(session, _bucket(), subject, at, connector)
+    for line in [as_json(explanation)] if json_wanted else as_lines(explanation):
+        click.echo(line)
+    if not explanation.found:
+        sys.exit(RUN_FAILED)
+
+
 def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
     """Execute something in the shared instance, show how it goes and ends, and exit by it."""
     from personalize_connectors.console import show_outcome, showing_progress
@@ -188,72 +221,14 @@ def jobs_command(limit: int) -> None:
         show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])
 
 
-@cli.group()
-def emulate() -> None:
-    """Stand in for a destination, on loopback."""
-
-
-@emulate.command("braze")
-@click.option(
-    "--port", default=8125, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
-)
-@click.option("--api-key", help="By default emulator-key.")
-@click.option("--preset", help="A contract's limits and headers: legacy, mau-2024, points-2026 or mau-2026.")
-@click.option(
-    "--rate-limit", type=click.IntRange(0), help="Calls to /users/track in a window; 0 lifts all limits."
-)
-@click.option("--rate-window", type=click.IntRange(1), help="Seconds of a window; 1 by default.")
-@click.option(
-    "--header-dialect", help="X-RateLimit-Reset as epoch or seconds_left, or none of these headers."
-)
-@click.option("--error-dialect", help="Rejected objects in words of text or constants, or as each was seen.")
-@click.option(
-    "--apply-delay", type=click.FloatRange(0), help="Apply what is accepted up to so many seconds later."
-)
-@click.option("--seed", type=int, help="Decides how late each request is applied.")
-@click.option(
-    "--settings", "file", type=click.Path(), help="A JSON file with these and all other settings by name."
-)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def emulate_braze(port: int, command: tuple[str, ...], **options: Any) -> None:
-    """Serve a Braze workspace until interrupted; or, with a COMMAND after --, while that runs against it."""
-    from personalize_connectors.emulators.braze import running, serve
-    from personalize_connectors.emulators.braze.options import settings_from
-
-    settings = settings_from(**options)
-    api_key = settings.api_key
-    if command:
-        with running(settings, port=port) as emulator:
-            variables = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": api_key}
-            sys.exit(_run_beside(command, variables))
-
-    def ready(url: str) -> None:
-        click.echo(f"export BRAZE_REST_ENDPOINT_URL={url} BRAZE_API_KEY={api_key}")
-        click.echo(
-            f"The Braze emulator listens at {url}; profiles: {url}/emulator/profiles. Ctrl-C stops it.",
-            err=True,
-        )
-
-    serve(settings, port=port, ready=ready)
-
-
-def _run_beside(command: tuple[str, ...], variables: dict[str, str]) -> int:
-    """Run the user's command to its end; who ends us ends it, and Ctrl-C reaches it by itself."""
-    try:
-        process = subprocess.Popen(command, env={**os.environ, **variables})  # noqa: S603 - the user's own command
-    except OSError as error:
-        raise BadSettings(f"{command[0]!r} cannot be started: {error.strerror}") from None
-    with process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        return process.wait()
-
-
 def _bucket() -> Any:
     from personalize_connectors.settings import read_settings
     from personalize_connectors.storage import open_storage
 
     return open_storage(read_settings().root, create=True)
+
+
+cli.add_command(emulate)
 
 
 def main(arguments: list[str] | None = None) -> None:

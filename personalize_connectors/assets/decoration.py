@@ -128,6 +128,11 @@ def rendering_key(connector: str) -> str:
     return f"rendering_{connector}"
 
 
+def kept_key(connector: str) -> str:
+    """Where the manifest says why those who are missing were not removed."""
+    return f"missing_kept_{connector}"
+
+
 def recommended_items(session: duckdb.DuckDBPyConnection, users: Folder, metadata: ItemMetadata) -> Items:
     """Every item that some user gets, with its metadata line."""
     lists = session.from_arrow(users.scan(LISTS))
@@ -185,7 +190,11 @@ def decorate(
         folder,
         name=what.name,
         lines=Lines("record", layout.output(run, what.name), what.config.top.recordCompression),
-        manifest={"users": users.rows_of(LISTS), rendering_key(what.name): rendering},
+        manifest={
+            "users": users.rows_of(LISTS),
+            rendering_key(what.name): rendering,
+            kept_key(what.name): kept,
+        },
     )
     rendered = Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(what.name))
     return Decoration([delivered, rendered], counts, refusals, unseen_fields(documents, what.selection), kept)
