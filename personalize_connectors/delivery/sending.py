@@ -43,6 +43,7 @@ class Sending:
         self._loop = asyncio.new_event_loop()
         self._queue: asyncio.Queue[Slice | None] = asyncio.Queue()
         self._room = threading.Semaphore(_SLICES_AHEAD)
+        self._turn = asyncio.Lock()
         self._here: deque[tuple[str, Parcel]] = deque()
         self._all_here = False
         self._stop = asyncio.Event()
@@ -105,17 +106,17 @@ class Sending:
             raise
 
     async def _next(self) -> tuple[str, Parcel] | None:
-        while not self._here or self._stop.is_set():
-            if self._all_here:
-                return None
-            requests = await self._queue.get()
-            if requests is None:
-                self._all_here = True
-                self._queue.put_nowait(None)  # for the next who waits
-            else:
-                self._room.release()
-                self._here.extend(requests)
-        return self._here.popleft()
+        async with self._turn:  # one at a time waits for a slice, or each would take one
+            while not self._here or self._stop.is_set():
+                if self._all_here:
+                    return None
+                requests = await self._queue.get()
+                if requests is None:
+                    self._all_here = True
+                else:
+                    self._room.release()
+                    self._here.extend(requests)
+            return self._here.popleft()
 
     def _halt(self) -> None:
         self._stop.set()
@@ -194,7 +195,8 @@ class Sending:
         while not self._stop.is_set():
             if not self._what.may_send():
                 raise DeliveryBusy(
-                    "another run took over this delivery, for our lease ran out; what was accepted is in the receipts"
+                    "another run took over this delivery, or the storage did not answer for too long: our lease is lost; what was "
+                    "accepted is in the receipts. Run again to send the rest"
                 )
             if self._what.receipts.failure:
                 raise self._what.receipts.failure
