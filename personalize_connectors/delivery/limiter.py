@@ -26,6 +26,7 @@ _FIRST_STEP, _LARGEST_STEP = (
     0.02,
     0.5,
 )  # seconds from a 429 to where the destination's window is thought to end
+_A_LITTLE = 1.0  # seconds to wait, as a header in whole seconds has them
 _NEARLY = 1.05
 
 
@@ -94,8 +95,8 @@ class RateLimiter:
         full = quota is not None and not quota.remaining
         wait = retry_after or (quota.reset_in if quota and full else None) or 0.0
         if not self._sent_before_pause:
-            learned = self._explain(now)
-            wait = wait or learned
+            expected = self._explain(now, asked=wait)
+            wait = wait or expected
             self._sent_before_pause, self._refused_at, self._trying = self._in_flight, now, True
         self._paused_until = max(self._paused_until, now + wait)
         self._arrive()
@@ -129,11 +130,12 @@ class RateLimiter:
         if quota.remaining is not None and end is not None:
             self._told.hear(quota.remaining, end, seconds)
 
-    def _explain(self, now: float) -> float:
+    def _explain(self, now: float, asked: float) -> float:
         """Learn from a 429 although there was room by our count; return the seconds until there may be room.
 
-        Either the destination's clock differs from ours: its window ends a little later than this moment. Our last requests show it,
-        where they fill a window, or where this one has taken none. Or somebody else sends: then less is safe, unless we are told.
+        Either the destination's clock differs from ours, and its window ends a little later than this moment: our own requests show
+        it, where the last of them fill a window, or where this one has taken none. It asks to wait no longer then. Or somebody else
+        sends: then less is safe, unless we are told what is left.
         """
         if not self._windows:
             return _NO_WINDOW
@@ -142,12 +144,17 @@ class RateLimiter:
         told = len(self._windows) == 1 and now < self._told.end
         ours = len(self._sent) >= window.limit and now - self._sent[-window.limit] <= _NEARLY * window.seconds
         if not taken or (ours and not told):
-            recent = now - self._refused_at < 2 * window.seconds
-            self._step = min(2 * self._step, _LARGEST_STEP) if recent else _FIRST_STEP
-            self._shift = math.remainder(now + self._step, window.seconds)
-            self._move()
+            if asked <= _A_LITTLE:
+                self._shift_windows(now, window.seconds)
         elif window.may_be_late(now):
             return _SOON
         elif not told:
             window.share(taken)
         return window.end - now
+
+    def _shift_windows(self, now: float, seconds: int) -> None:
+        """Let a window end a step from now; twice the last step where that was not enough."""
+        again = now - self._refused_at < 2 * seconds
+        self._step = min(2 * self._step, _LARGEST_STEP) if again else _FIRST_STEP
+        self._shift = math.remainder(now + self._step, seconds)
+        self._move()

@@ -234,3 +234,50 @@ def test_halves_at_most(taken, safe):
     sender.clock.now = HOUR + 1
     sender.sent_and_answered(1)
     assert sender.go(1000) == (safe, 0.01)
+
+
+def test_widens_what_is_safe_by_what_had_room():
+    """What went singly without a refusal goes at full width in the next window."""
+    sender = Sender((1000, 1))
+    sender.sent_and_answered(800)
+    sender.refused()
+    sender.clock.now = HOUR + 1
+    for _ in range(861):
+        sender.sent_and_answered(1)
+    sender.clock.now = HOUR + 2
+    assert sender.go(1000) == (862, 0.01)
+
+
+def test_blames_no_window_for_a_refusal_of_the_one_before():
+    """A refusal shortly after an edge may be of what was sent before it: the new window is tried again soon."""
+    sender = Sender((1000, 1), now=HOUR + 0.9)
+    assert sender.go(200) == (200, 0.0)
+    sender.clock.now = HOUR + 1.01
+    sender.limiter.answered(None)
+    sender.limiter.refused(None, None)
+    assert sender.go() == (0, pytest.approx(0.02))
+    for _ in range(198):
+        sender.limiter.answered(None)
+    sender.clock.now = HOUR + 1.04
+    sender.sent_and_answered(1)
+    assert sender.go() == (100, 0.0)
+
+
+@pytest.mark.parametrize(("quota", "wait"), [(None, 0.02), (Quota(100, 40, 1.0), 0.7)])
+def test_knows_whose_requests_fill_a_window(quota, wait):
+    """Where our own would fill a window its end is near; where the destination told of it, others fill it."""
+    sender = Sender((100, 1), now=HOUR + 0.5)
+    sender.sent_and_answered(50)
+    sender.clock.now = HOUR + 1.0
+    sender.sent_and_answered(50, quota)
+    sender.clock.now = HOUR + 1.3
+    assert sender.refused() == pytest.approx(wait)
+
+
+def test_trusts_the_clock_where_it_is_asked_to_wait_long():
+    """A first request that is refused for long, for earlier runs used up the window, moves no window."""
+    sender = Sender((1000, 3600), now=HOUR + 1800)
+    assert sender.refused(retry_after=1800.0) == 1800.0
+    sender.clock.now = HOUR + 3600
+    sender.sent_and_answered(1)
+    assert sender.go(2000) == (999, 3600.0)
