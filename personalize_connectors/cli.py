@@ -115,8 +115,8 @@ def add_run(job: Job, at: datetime | None) -> None:
     """Register a job run's partition and print its key, for `dagster asset materialize --partition`."""
     from personalize_connectors.instance import open_instance
     from personalize_connectors.partitions import register
-    from personalize_connectors.runs import resolve_run
     from personalize_connectors.settings import read_settings
+    from personalize_connectors.sources import resolve_run
 
     run = resolve_run(_bucket(), job, at)
     with open_instance() as instance:
@@ -136,7 +136,9 @@ def run_command(
     job: Job, at: datetime | None, *, allow_user_drop: bool, allow_older_run: bool, allow_removals: bool
 ) -> None:
     """Register a job run's partition and materialize everything."""
-    from personalize_connectors.runs import Allowance, execute, resolve_run
+    from personalize_connectors.allowance import Allowance
+    from personalize_connectors.runs import execute
+    from personalize_connectors.sources import resolve_run
 
     allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
     run = resolve_run(_bucket(), job, at)
@@ -149,10 +151,11 @@ def run_command(
 @_at
 def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
     """Send dead letters of the newest delivered run again, as their records are now."""
-    from personalize_connectors.runs import Allowance, redrive, run_with_dead_letters
+    from personalize_connectors.allowance import NOTHING
+    from personalize_connectors.runs import redrive, run_with_dead_letters
 
     run = run_with_dead_letters(_bucket(), job, at)
-    _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, Allowance()))
+    _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, NOTHING))
 
 
 @cli.command("explain")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from personalize_connectors.errors import BadSettings, NotFound
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.jobs import read_config
 from personalize_connectors.storage import Object, Storage, open_storage
 
 # batch_<solution>_YYYY_MM_DD_HH_MM_SS and <solution>_YYYY_..., but also 2026-11-22T03-00-00Z and the like.
@@ -71,6 +72,16 @@ def source_of(bucket: Storage, config: JobConfig, run: JobRun) -> Source:
 def newest_source(bucket: Storage, job: Job, config: JobConfig) -> Source:
     """The newest source of a job; NotFound where there is none."""
     return _some_sources(bucket, job, config)[-1]
+
+
+def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
+    """The job run at a timestamp, or of the job's newest source; there must be a source for it."""
+    config = read_config(bucket, job)
+    if at is None:
+        return JobRun(job, newest_source(bucket, job, config).at)
+    run = JobRun(job, at)
+    source_of(bucket, config, run)
+    return run
 
 
 def _some_sources(bucket: Storage, job: Job, config: JobConfig) -> list[Source]:
