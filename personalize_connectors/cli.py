@@ -1,7 +1,8 @@
 """The command line. Thin: everything it does to data goes through the same assets that the UI and the sensor use.
 
-Exit codes: 0 done; 1 a run failed, a validation found errors or an explanation nothing; 2 something in what was asked for is
-not right; 3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
+Exit codes: 0 done; 1 a run failed, a validation found errors, a plan what stops the run, or an explanation nothing; 2 something
+in what was asked for is not right; 3 a destination or the storage could not be reached, or another run is delivering; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -16,37 +17,20 @@ from typing import Any
 import click
 
 from personalize_connectors.cli_emulate import emulate
+from personalize_connectors.cli_parameters import (
+    JobType,
+    Timestamp,
+    allow_older_run_option,
+    allow_removals_option,
+    allow_user_drop_option,
+    at_option,
+    job_argument,
+)
 from personalize_connectors.errors import ConnectorsError, Transient
-from personalize_connectors.job_run import JOB_TYPES, Job, parse_timestamp
+from personalize_connectors.job_run import JOB_TYPES, Job
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
 
 RUN_FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
-
-
-class _JobType(click.ParamType[Job]):
-    name = "job"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Job:  # noqa: ARG002 - click's signature
-        return value if isinstance(value, Job) else Job.parse(str(value))
-
-
-class _Timestamp(click.ParamType[datetime]):
-    name = "timestamp"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ARG002 - click's signature
-        return value if isinstance(value, datetime) else parse_timestamp(str(value))
-
-
-_job = click.argument("job", type=_JobType())
-_at = click.option(
-    "--at", type=_Timestamp(), help="Run timestamp (UTC); by default the newest batch output's."
-)
-_allow_older_run = click.option(
-    "--allow-older-run", is_flag=True, help="Deliver even though a newer run was delivered already."
-)
-_allow_removals = click.option(
-    "--allow-removals", is_flag=True, help="Remove users who are missing even above maxRemovalShare."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,7 +70,7 @@ def new_job_command(job_type: str, name: str) -> None:
 
 
 @cli.command()
-@click.argument("job", type=_JobType(), required=False)
+@click.argument("job", type=JobType(), required=False)
 def validate(job: Job | None) -> None:
     """Check configs and inputs of one job or all, without running anything."""
     from personalize_connectors.validation import validate as find
@@ -109,8 +93,8 @@ def schema() -> None:
 
 
 @cli.command("add-run")
-@_job
-@_at
+@job_argument
+@at_option
 def add_run(job: Job, at: datetime | None) -> None:
     """Register a job run's partition and print its key, for `dagster asset materialize --partition`."""
     from personalize_connectors.instance import open_instance
@@ -125,13 +109,11 @@ def add_run(job: Job, at: datetime | None) -> None:
 
 
 @cli.command("run")
-@_job
-@_at
-@click.option(
-    "--allow-user-drop", is_flag=True, help="Deliver even though users dropped against the previous run."
-)
-@_allow_older_run
-@_allow_removals
+@job_argument
+@at_option
+@allow_user_drop_option
+@allow_older_run_option
+@allow_removals_option
 def run_command(
     job: Job, at: datetime | None, *, allow_user_drop: bool, allow_older_run: bool, allow_removals: bool
 ) -> None:
@@ -145,10 +127,44 @@ def run_command(
     _run_and_show(run.key, lambda instance, settings: execute(instance, settings, run, allowance))
 
 
+@cli.command("plan")
+@job_argument
+@at_option
+@allow_user_drop_option
+@allow_older_run_option
+@allow_removals_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for scripts.")
+def plan_command(
+    job: Job,
+    at: datetime | None,
+    *,
+    allow_user_drop: bool,
+    allow_older_run: bool,
+    allow_removals: bool,
+    as_json: bool,
+) -> None:
+    """Show what a run would do and cost; nothing is sent, and nothing in the bucket is written."""
+    from personalize_connectors.allowance import Allowance
+    from personalize_connectors.console_plan import print_json, show_plan
+    from personalize_connectors.plan.run_plan import plan_run
+    from personalize_connectors.settings import read_settings
+    from personalize_connectors.sources import resolve_run
+    from personalize_connectors.terminal import showing_progress
+
+    allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
+    bucket = _bucket(create=False)
+    run = resolve_run(bucket, job, at)
+    with showing_progress(run.key):
+        plan = plan_run(bucket, read_settings().memory_limit, run, allowance)
+    (print_json if as_json else show_plan)(plan)
+    if plan.stops:
+        sys.exit(RUN_FAILED)
+
+
 @cli.command("redrive")
-@_job
+@job_argument
 @click.option("--reason", default="", help="Only dead letters whose reason holds this text.")
-@_at
+@at_option
 def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
     """Send dead letters of the newest delivered run again, as their records are now."""
     from personalize_connectors.allowance import NOTHING
@@ -159,10 +175,10 @@ def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
 
 
 @cli.command("explain")
-@_job
+@job_argument
 @click.option("--user", help="The user's id.")
 @click.option("--item", help="Instead of a user: an item of a catalog.")
-@click.option("--at", type=_Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
+@click.option("--at", type=Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
 @click.option("--connector", help="By default all.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
 def explain_command(
@@ -194,9 +210,10 @@ def explain_command(
 
 def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
     """Execute something in the shared instance, show how it goes and ends, and exit by it."""
-    from personalize_connectors.console import show_outcome, showing_progress
+    from personalize_connectors.console import show_outcome
     from personalize_connectors.instance import open_instance
     from personalize_connectors.settings import read_settings
+    from personalize_connectors.terminal import showing_progress
 
     with open_instance() as instance, showing_progress(key):
         outcome = execute(instance, read_settings())
@@ -224,11 +241,11 @@ def jobs_command(limit: int) -> None:
         show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])
 
 
-def _bucket() -> Any:
+def _bucket(*, create: bool = True) -> Any:
     from personalize_connectors.settings import read_settings
     from personalize_connectors.storage import open_storage
 
-    return open_storage(read_settings().root, create=True)
+    return open_storage(read_settings().root, create=create)
 
 
 cli.add_command(emulate)

@@ -77,7 +77,7 @@ def user_drop(users: int, previous: int | None, most: float, *, allowed: bool) -
     return Check(USER_DROP, passed, what if passed else what + advice, stops=True, figures=figures)
 
 
-def of_decorations(config: JobConfig, decorations: Mapping[str, Decoration], items: Items) -> list[Check]:
+def decoration_checks(config: JobConfig, decorations: Mapping[str, Decoration], items: Items) -> list[Check]:
     """What is found once the decorated records are written."""
     return [
         _metadata_is_there([item for item, line in items if line is None], len(items)),

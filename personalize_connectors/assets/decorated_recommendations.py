@@ -13,7 +13,7 @@ from personalize_connectors.assets.checks import (
     REMOVAL,
     VALID,
     WITHOUT_METADATA,
-    of_decorations,
+    decoration_checks,
 )
 from personalize_connectors.assets.decoration import (
     ASSET,
@@ -129,7 +129,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 for frame in (with_record_lines(run, decoration), decoration.items)
             ]
             yield dg.MaterializeResult(value=Materialization(frames, describe, started))
-            for check in of_decorations(job_config, decorations, items):
+            for check in decoration_checks(job_config, decorations, items):
                 more = {"findings": _findings(decorations)} if check.name == VALID else {}
                 yield check_result(check, **more)
 

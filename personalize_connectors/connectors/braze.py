@@ -112,5 +112,6 @@ CONNECTOR = Connector(
     attributes=attributes,
     removes=lambda settings: settings.missingUsers == "unset",
     data_points=data_points,
+    shape=lambda settings: settings.payload,
     alternatives=alternatives,
 )
