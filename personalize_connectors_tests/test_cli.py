@@ -307,7 +307,7 @@ def test_a_busy_destination_ends_with_3(bucket, command, emulator):
     command("new-job", "user_personalization", "daily")
     add_output(bucket, {"ana": ["lamp"]})
     folder = layout.lease(Job("user_personalization", "daily"), "braze")
-    with lease(open_storage(str(bucket)), folder, "the other run", Timing(0.8)):
+    with lease(open_storage(str(bucket)), folder, "the other run", Timing(8.0)):
         code, _, error = command("run", "user_personalization/daily")
     assert (code, "the other run delivers right now" in error) == (3, True)
     assert emulator.profiles() == {}

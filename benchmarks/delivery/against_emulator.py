@@ -10,7 +10,7 @@ from benchmarks.delivery.engine import send_rendered
 from benchmarks.delivery.figures import busy, per_request, spread, table
 from benchmarks.delivery.processes import Spell, as_client, serving
 from benchmarks.delivery.servers import emulator
-from personalize_connectors.connectors.braze_settings import MOST_OBJECTS, BrazeSettings
+from personalize_connectors.connectors.braze.settings import MOST_OBJECTS, BrazeSettings
 
 _SHAPES = {
     "ids": BrazeSettings(payload="ids"),

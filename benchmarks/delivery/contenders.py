@@ -15,7 +15,7 @@ import urllib3
 from benchmarks.delivery.processes import Spell, clocked
 from benchmarks.delivery.records import of_size
 from personalize_connectors.connectors.braze import CONNECTOR
-from personalize_connectors.connectors.braze_settings import MOST_BYTES, MOST_OBJECTS
+from personalize_connectors.connectors.braze.settings import MOST_BYTES, MOST_OBJECTS
 from personalize_connectors.delivery.parcels import cut
 
 _CREATED = 201

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 from benchmarks.delivery.processes import Spell, clocked
 from benchmarks.delivery.records import ready, rendered
 from personalize_connectors.connectors.braze import CONNECTOR
-from personalize_connectors.connectors.braze_settings import BrazeSettings, limits
+from personalize_connectors.connectors.braze.settings import BrazeSettings, limits
 from personalize_connectors.connectors.exchange import Limits
 from personalize_connectors.connectors.settings import RateWindow
 from personalize_connectors.delivery.order import Order, Pace

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from personalize_connectors.connectors.braze import CONNECTOR
-from personalize_connectors.connectors.braze_settings import MOST_OBJECTS, BrazeSettings
+from personalize_connectors.connectors.braze.settings import MOST_OBJECTS, BrazeSettings
 from personalize_connectors.connectors.protocol import Fields
 from personalize_connectors.delivery.parcels import Parcel
 from personalize_connectors.demo.products import catalogue

@@ -3,11 +3,15 @@
 import pytest
 
 from personalize_connectors.connectors.braze_catalog import CONNECTOR
-from personalize_connectors.connectors.braze_catalog_schema import FIELDS_OF_A_REQUEST, Wanted, make_ready
+from personalize_connectors.connectors.braze_catalog.schema import FIELDS_OF_A_REQUEST, Wanted, make_ready
 from personalize_connectors.connectors.exchange import Destination
 from personalize_connectors.emulators.braze import BrazeEmulatorSettings, RateWindow, running
 from personalize_connectors.errors import DeliveryRefused, DestinationUnavailable
-from personalize_connectors_tests.connectors.catalog_items import destination, documents, settings
+from personalize_connectors_tests.connectors.braze_catalog.catalog_items import (
+    destination,
+    documents,
+    settings,
+)
 from personalize_connectors_tests.emulators.calls import Clock
 from personalize_connectors_tests.emulators.catalog_calls import FIELDS, create
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from personalize_connectors.connectors.braze_attributes import RESERVED, of_items
-from personalize_connectors.connectors.braze_rules import RULES
-from personalize_connectors.connectors.braze_settings import MOST_OBJECTS, BrazeSettings
-from personalize_connectors.connectors.braze_values import LONGEST_TEXT, broken_rules
+from personalize_connectors.connectors.braze.attributes import RESERVED, of_items
+from personalize_connectors.connectors.braze.rules import RULES
+from personalize_connectors.connectors.braze.settings import MOST_OBJECTS, BrazeSettings
+from personalize_connectors.connectors.braze.values import LONGEST_TEXT, broken_rules
 
 _FLAT = re.compile(r"\d+_.+")
 

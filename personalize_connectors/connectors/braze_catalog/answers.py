@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from personalize_connectors.connectors.answers import json_object, try_later
-from personalize_connectors.connectors.braze_catalog_ids import encoded
+from personalize_connectors.connectors.braze.catalog_ids import encoded
 from personalize_connectors.connectors.exchange import Answer, Verdict
 from personalize_connectors.connectors.rate_headers import read_quota
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from personalize_connectors.connectors.braze_rules import RULES
+from personalize_connectors.connectors.braze.rules import RULES
 from personalize_connectors.engine.item_documents import dump
 
 LONGEST_TEXT = 255

@@ -3,8 +3,8 @@
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
-from personalize_connectors.connectors.braze_attributes import RESERVED
-from personalize_connectors.connectors.braze_catalog_ids import encoded
+from personalize_connectors.connectors.braze.attributes import RESERVED
+from personalize_connectors.connectors.braze.catalog_ids import encoded
 from personalize_connectors.connectors.exchange import Call, Limits
 from personalize_connectors.connectors.protocol import Finding, Payload
 from personalize_connectors.connectors.settings import RateWindow

@@ -12,16 +12,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_address import read_address
-from personalize_connectors.connectors.braze_answers import read_answer
-from personalize_connectors.connectors.braze_attributes import attributes, can_be_written
-from personalize_connectors.connectors.braze_catalog_ids import encoded
-from personalize_connectors.connectors.braze_points import data_points
-from personalize_connectors.connectors.braze_problems import problems
-from personalize_connectors.connectors.braze_rules import RULES
-from personalize_connectors.connectors.braze_settings import PAYLOADS, BrazeSettings, limits
-from personalize_connectors.connectors.braze_shapes import judge, renderer
-from personalize_connectors.connectors.braze_values import LONGEST_TEXT, broken_rules, without_nulls
+from personalize_connectors.connectors.braze.address import read_address
+from personalize_connectors.connectors.braze.answers import read_answer
+from personalize_connectors.connectors.braze.attributes import attributes, can_be_written
+from personalize_connectors.connectors.braze.catalog_ids import encoded
+from personalize_connectors.connectors.braze.points import data_points
+from personalize_connectors.connectors.braze.problems import problems
+from personalize_connectors.connectors.braze.rules import RULES
+from personalize_connectors.connectors.braze.settings import PAYLOADS, BrazeSettings, limits
+from personalize_connectors.connectors.braze.shapes import judge, renderer
+from personalize_connectors.connectors.braze.values import LONGEST_TEXT, broken_rules, without_nulls
 from personalize_connectors.connectors.exchange import Answer, Call, Destination, Envelope, Verdict
 from personalize_connectors.connectors.protocol import Connector, Fields, Finding, Payload
 from personalize_connectors.engine.item_documents import dump

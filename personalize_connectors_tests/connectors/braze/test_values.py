@@ -3,7 +3,7 @@
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
-from personalize_connectors.connectors.braze_values import broken_rules, without_nulls
+from personalize_connectors.connectors.braze.values import broken_rules, without_nulls
 from personalize_connectors.connectors.protocol import Finding, Payload
 
 TEXT, NAME, TIME, NULL = "text_over_255_characters", "name_not_storable", "time_not_text", "null_inside"

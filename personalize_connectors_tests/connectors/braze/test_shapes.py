@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.connectors.protocol import Finding
-from personalize_connectors_tests.connectors.shape_cases import (
+from personalize_connectors_tests.connectors.braze.shape_cases import (
     CHAIR,
     LAMP,
     LONGEST,

@@ -8,13 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from personalize_connectors.connectors.braze.catalog_ids import encoded
 from personalize_connectors.connectors.braze_catalog import CONNECTOR
-from personalize_connectors.connectors.braze_catalog_ids import encoded
 from personalize_connectors.connectors.exchange import Call, Limits, Verdict
 from personalize_connectors.connectors.protocol import Finding
 from personalize_connectors.connectors.settings import RateWindow
 from personalize_connectors.emulators.braze import running
-from personalize_connectors_tests.connectors.catalog_items import destination, documents, rows, send, settings
+from personalize_connectors_tests.connectors.braze_catalog.catalog_items import (
+    destination,
+    documents,
+    rows,
+    send,
+    settings,
+)
 from personalize_connectors_tests.emulators.calls import Clock
 
 ACCEPTED = Verdict("accepted", "HTTP 202 success")

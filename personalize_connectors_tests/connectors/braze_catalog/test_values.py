@@ -5,10 +5,10 @@ import json
 import pytest
 
 from personalize_connectors.connectors.braze_catalog import CONNECTOR
-from personalize_connectors.connectors.braze_catalog_values import RULES
+from personalize_connectors.connectors.braze_catalog.values import RULES
 from personalize_connectors.connectors.protocol import Finding
 from personalize_connectors.emulators.braze import running
-from personalize_connectors_tests.connectors.catalog_items import settings
+from personalize_connectors_tests.connectors.braze_catalog.catalog_items import settings
 from personalize_connectors_tests.emulators.calls import Clock
 from personalize_connectors_tests.emulators.catalog_calls import change, create, items, nested
 

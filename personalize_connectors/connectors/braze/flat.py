@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_attributes import USER_ID, constants, field_names
-from personalize_connectors.connectors.braze_settings import BrazeSettings
+from personalize_connectors.connectors.braze.attributes import USER_ID, constants, field_names
+from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.protocol import Ints, Renderer
 from personalize_connectors.connectors.rows import (
     column,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from personalize_connectors.connectors.braze_catalog_ids import decoded, encoded
+from personalize_connectors.connectors.braze.catalog_ids import decoded, encoded
 
 NEAR = st.text("aZ0-_x/é", max_size=41)
 IDS = st.text(max_size=20) | NEAR | st.from_regex(r"\A(x-)?[a-f0-9_-]{0,80}\Z")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from personalize_connectors.connectors.braze_catalog_fields import field_types, missing_fields
+from personalize_connectors.connectors.braze_catalog.fields import field_types, missing_fields
 from personalize_connectors.errors import BadInput, DeliveryRefused
-from personalize_connectors_tests.connectors.catalog_items import documents, settings
+from personalize_connectors_tests.connectors.braze_catalog.catalog_items import documents, settings
 
 ITEMS = {
     "a": {"name": "A", "price": 1, "sold": True, "tags": ["x"], "more": {"k": 1}, "made": "2026-11-22"},

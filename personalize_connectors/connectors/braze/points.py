@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_attributes import everything, field_names
-from personalize_connectors.connectors.braze_settings import BrazeSettings
+from personalize_connectors.connectors.braze.attributes import everything, field_names
+from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.protocol import DataPoints
 from personalize_connectors.connectors.rows import column
 

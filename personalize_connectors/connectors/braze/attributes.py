@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_settings import BrazeSettings
-from personalize_connectors.connectors.braze_values import LONGEST_TEXT, is_name
+from personalize_connectors.connectors.braze.settings import BrazeSettings
+from personalize_connectors.connectors.braze.values import LONGEST_TEXT, is_name
 from personalize_connectors.connectors.protocol import Fields
 
 # Profile fields that Braze interprets instead of storing them as custom attributes ("User attributes object").

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_arrays import arrays, arrays_judge
-from personalize_connectors.connectors.braze_attributes import UPDATE_ONLY, USER_ID, everything
-from personalize_connectors.connectors.braze_flat import flat
-from personalize_connectors.connectors.braze_lists import lists, lists_judge
-from personalize_connectors.connectors.braze_settings import BrazeSettings
+from personalize_connectors.connectors.braze.arrays import arrays, arrays_judge
+from personalize_connectors.connectors.braze.attributes import UPDATE_ONLY, USER_ID, everything
+from personalize_connectors.connectors.braze.flat import flat
+from personalize_connectors.connectors.braze.lists import lists, lists_judge
+from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
 from personalize_connectors.connectors.renderers import USER, with_removals
 

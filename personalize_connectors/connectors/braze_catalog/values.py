@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-from personalize_connectors.connectors.braze_values import without_nulls
+from personalize_connectors.connectors.braze.values import without_nulls
 from personalize_connectors.connectors.protocol import FIELD_ACTIONS, RECORD_ACTIONS, Finding, Rule
 from personalize_connectors.engine.item_documents import dump
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_attributes import USER_ID, constants, field_names
-from personalize_connectors.connectors.braze_settings import BrazeSettings
-from personalize_connectors.connectors.braze_values import LARGEST_NESTED
+from personalize_connectors.connectors.braze.attributes import USER_ID, constants, field_names
+from personalize_connectors.connectors.braze.settings import BrazeSettings
+from personalize_connectors.connectors.braze.values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Ints, Judge, Renderer
 from personalize_connectors.connectors.rows import column, heads, item_codes, item_texts, marked, owners
 from personalize_connectors.engine.gather import gather, joined

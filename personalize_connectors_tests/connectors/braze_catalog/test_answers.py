@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from personalize_connectors.connectors.braze_catalog_answers import read_answer
+from personalize_connectors.connectors.braze_catalog.answers import read_answer
 from personalize_connectors.connectors.exchange import Answer, Quota, Verdict
 from personalize_connectors_tests.emulators.catalog_calls import refused
 

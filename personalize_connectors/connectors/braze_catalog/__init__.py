@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from personalize_connectors.connectors.braze_address import read_address
-from personalize_connectors.connectors.braze_catalog_answers import read_answer
-from personalize_connectors.connectors.braze_catalog_fields import field_types
-from personalize_connectors.connectors.braze_catalog_ids import encoded
-from personalize_connectors.connectors.braze_catalog_schema import Wanted, make_ready
-from personalize_connectors.connectors.braze_catalog_values import NAME, RULES, FieldType, taken
+from personalize_connectors.connectors.braze.address import read_address
+from personalize_connectors.connectors.braze.catalog_ids import encoded
+from personalize_connectors.connectors.braze_catalog.answers import read_answer
+from personalize_connectors.connectors.braze_catalog.fields import field_types
+from personalize_connectors.connectors.braze_catalog.schema import Wanted, make_ready
+from personalize_connectors.connectors.braze_catalog.values import NAME, RULES, FieldType, taken
 from personalize_connectors.connectors.exchange import Call, Destination, Envelope, Limits
 from personalize_connectors.connectors.protocol import Connector, Fields, Finding, Judge, Payload, Renderer
 from personalize_connectors.connectors.settings import ConnectorSettings, RateWindow

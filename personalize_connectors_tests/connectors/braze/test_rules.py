@@ -8,7 +8,7 @@ import pytest
 from personalize_connectors.connectors.braze import CONNECTOR
 from personalize_connectors.connectors.protocol import FIELD_ACTIONS, RECORD_ACTIONS, Finding
 from personalize_connectors.emulators.braze import running
-from personalize_connectors_tests.connectors.shape_cases import LAMP, User, post, small
+from personalize_connectors_tests.connectors.braze.shape_cases import LAMP, User, post, small
 
 TEXT, NAME, TIME, NULL = "text_over_255_characters", "name_not_storable", "time_not_text", "null_inside"
 LARGE, LONG_ARRAY, LONG_ITEM = "value_over_100_kb", "array_over_500_elements", "item_id_too_long"

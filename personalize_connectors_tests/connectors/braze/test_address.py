@@ -2,7 +2,7 @@
 
 import pytest
 
-from personalize_connectors.connectors.braze_address import read_address
+from personalize_connectors.connectors.braze.address import read_address
 from personalize_connectors.errors import BadSettings
 
 KEY = "01234567-89ab-cdef-0123-456789abcdef"

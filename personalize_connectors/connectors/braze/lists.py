@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.connectors.braze_attributes import USER_ID, constants
-from personalize_connectors.connectors.braze_settings import BrazeSettings
-from personalize_connectors.connectors.braze_values import LARGEST_NESTED
+from personalize_connectors.connectors.braze.attributes import USER_ID, constants
+from personalize_connectors.connectors.braze.settings import BrazeSettings
+from personalize_connectors.connectors.braze.values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
 from personalize_connectors.connectors.renderers import ITEMS, USER, list_renderer
 from personalize_connectors.connectors.rows import column, item_codes, sums

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze_catalog_values import FieldType, kind
+from personalize_connectors.connectors.braze_catalog.values import FieldType, kind
 from personalize_connectors.errors import BadInput, DeliveryRefused
 
 

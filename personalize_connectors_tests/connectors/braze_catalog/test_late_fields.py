@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from personalize_connectors.connectors.braze_catalog_schema import Wanted, make_ready
+from personalize_connectors.connectors.braze_catalog.schema import Wanted, make_ready
 from personalize_connectors.connectors.exchange import Destination
 from personalize_connectors.errors import DeliveryRefused
 from personalize_connectors_tests.emulators.catalog_calls import refused

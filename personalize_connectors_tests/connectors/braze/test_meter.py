@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from personalize_connectors.connectors.braze import CONNECTOR
 from personalize_connectors.connectors.protocol import DataPoints
 from personalize_connectors.emulators.braze import running
-from personalize_connectors_tests.connectors.shape_cases import (
+from personalize_connectors_tests.connectors.braze.shape_cases import (
     LONGEST,
     PAYLOADS,
     TEXTS,

@@ -16,14 +16,14 @@ from typing import Any
 import requests
 from pydantic import BaseModel, ValidationError
 
-from personalize_connectors.connectors.braze_catalog_answers import (
+from personalize_connectors.connectors.braze_catalog.answers import (
     error_codes,
     general_verdict,
     said,
     succeeded,
 )
-from personalize_connectors.connectors.braze_catalog_fields import missing_fields
-from personalize_connectors.connectors.braze_catalog_values import FieldType
+from personalize_connectors.connectors.braze_catalog.fields import missing_fields
+from personalize_connectors.connectors.braze_catalog.values import FieldType
 from personalize_connectors.connectors.exchange import Answer, Destination, Verdict
 from personalize_connectors.connectors.rate_headers import read_quota
 from personalize_connectors.engine.item_documents import dump
