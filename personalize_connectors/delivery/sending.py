@@ -106,17 +106,23 @@ class Sending:
             raise
 
     async def _next(self) -> tuple[str, Parcel] | None:
-        async with self._turn:  # one at a time waits for a slice, or each would take one
-            while not self._here or self._stop.is_set():
-                if self._all_here:
-                    return None
-                requests = await self._queue.get()
-                if requests is None:
-                    self._all_here = True
-                else:
-                    self._room.release()
-                    self._here.extend(requests)
-            return self._here.popleft()
+        while not self._stop.is_set():
+            if self._here:
+                return self._here.popleft()
+            if self._all_here:
+                return None
+            async with self._turn:  # one at a time waits for a slice, or each would take one
+                if not self._here and not self._all_here:
+                    await self._await_slice()
+        return None
+
+    async def _await_slice(self) -> None:
+        requests = await self._queue.get()
+        if requests is None:
+            self._all_here = True
+        else:
+            self._room.release()
+            self._here.extend(requests)
 
     def _halt(self) -> None:
         self._stop.set()
