@@ -75,7 +75,7 @@ def _rate(name: str, rate: RateTime | None) -> str:
     if rate is None:
         return f"not known; connectors.{name}.rateLimit says it"
     windows = "window" if rate.windows == 1 else "windows"
-    return f"{rate.seconds:,} s: {rate.windows:,} {windows} of {rate.requests:,} requests in {rate.window_seconds:,} s"
+    return f"at most {rate.seconds:,} s: {rate.windows:,} {windows} of {rate.requests:,} requests in {rate.window_seconds:,} s"
 
 
 def _money(money: float) -> str:

@@ -138,7 +138,8 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
 
 def _delta_line(counts: DeltaCounts) -> str:
     parts = [f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"]
-    parts += [f"{counts.removed:,} of {counts.missing:,} missing removed"] if counts.missing else []
+    parts += [f"{counts.missing:,} missing"] if counts.missing else []
+    parts += [f"{counts.removed:,} to be removed"] if counts.removed else []
     parts += [f"{counts.held:,} dead letters not sent again"] if counts.held else []
     return ", ".join(parts)
 
