@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from personalize_connectors.connectors.exchange import Verdict
-from personalize_connectors.delivery.client import Client, NoAnswer, open_client
+from personalize_connectors.delivery.client import Client, NoAnswer
 from personalize_connectors.delivery.limiter import RateLimiter
 from personalize_connectors.delivery.order import Order, Tries
 from personalize_connectors.delivery.outcomes import Outcome
@@ -84,7 +84,7 @@ class Sending:
 
     async def _main(self) -> None:
         pace = self._what.pace
-        async with open_client(self._what.destination, pace.in_flight, pace.timeouts) as client:
+        async with self._what.connect(self._what.destination, pace.in_flight, pace.timeouts) as client:
             workers = [self._loop.create_task(self._work(client)) for _ in range(pace.in_flight)]
             everyone: asyncio.Future[Any] = asyncio.gather(*workers, return_exceptions=True)
             stopped: asyncio.Future[Any] = self._loop.create_task(self._stop.wait())
