@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-wheel lint lock bench bench-delivery clean
+.PHONY: help demo dev test test-wheel lint lock bench bench-delivery soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
 	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
+	@echo "make soak   200 runs with faults and kills at random moments, and what is left of them"
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make clean  remove .venv and all caches"
 
@@ -56,6 +57,9 @@ bench: $(INSTALLED)
 
 bench-delivery: $(INSTALLED)
 	$(BIN)/python -m benchmarks.delivery $(ARGS)
+
+soak: $(INSTALLED)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lock:
 	$(BIN)/python -m pip install --quiet uv
