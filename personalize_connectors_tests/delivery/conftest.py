@@ -2,6 +2,7 @@
 
 import pytest
 
+from personalize_connectors.emulators.braze import running
 from personalize_connectors.engine.session import open_session
 from personalize_connectors.storage import open_storage
 
@@ -17,3 +18,17 @@ def session():
     """One session for all tests; every test brings its own data."""
     with open_session(1 << 30) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def listening():
+    """One emulator with Braze's limits."""
+    with running() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(listening):
+    """The emulator with nothing in it."""
+    listening.reset()
+    return listening

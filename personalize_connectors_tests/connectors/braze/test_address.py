@@ -79,3 +79,11 @@ def test_refuses_a_key_that_is_none(key):
     with pytest.raises(BadSettings) as refused:
         address(URL, key)
     assert str(refused.value) == "BRAZE_API_KEY holds characters that no key has (a line break, perhaps)"
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\r\nX-Injected: 1", "ключ", "a\x00b"])
+def test_refuses_a_key_that_no_header_takes(key):
+    """A key with a line break or other alphabets is refused without being shown."""
+    with pytest.raises(BadSettings) as refused:
+        address(URL, key)
+    assert str(refused.value) == "BRAZE_API_KEY holds characters that no key has (a line break, perhaps)"

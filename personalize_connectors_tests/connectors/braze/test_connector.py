@@ -10,7 +10,6 @@ from personalize_connectors.connectors.protocol import Finding, Payload
 from personalize_connectors.connectors.settings import RateWindow
 from personalize_connectors.emulators.braze.presets import PRESETS
 from personalize_connectors.emulators.braze.profiles import PROFILE_FIELDS
-from personalize_connectors.errors import BadSettings
 
 KEY = "01234567-89ab-cdef-0123-456789abcdef"
 URL = "https://rest.iad-01.braze.com"
@@ -40,55 +39,6 @@ def test_delivers_where_the_environment_says(url):
 def test_does_not_show_the_key():
     """What a destination prints as holds no key."""
     assert KEY not in repr(destination())
-
-
-@pytest.mark.parametrize(
-    ("url", "key", "missing"),
-    [
-        (None, None, "BRAZE_REST_ENDPOINT_URL and BRAZE_API_KEY"),
-        ("", KEY, "BRAZE_REST_ENDPOINT_URL"),
-        (URL, None, "BRAZE_API_KEY"),
-        (URL, "  ", "BRAZE_API_KEY"),
-    ],
-)
-def test_names_the_variables_that_are_missing(url, key, missing):
-    """A missing endpoint or key is told by its variable, with what to set it to and how to try without Braze."""
-    with pytest.raises(BadSettings) as refused:
-        destination(url, key)
-    assert str(refused.value) == (
-        f"{missing} not set. Set BRAZE_REST_ENDPOINT_URL to your cluster's REST endpoint (for example "
-        "https://rest.iad-01.braze.com) and BRAZE_API_KEY to a key with the permission users.track; to try without "
-        "Braze, start `personalize-connectors emulate braze`, which prints both."
-    )
-
-
-@pytest.mark.parametrize(
-    ("url", "key", "text"),
-    [
-        ("rest.iad-01.braze.com", KEY, "'rest.iad-01.braze.com'"),
-        ("ftp://rest.iad-01.braze.com", KEY, "'ftp://rest.iad-01.braze.com'"),
-        ("https:///users.track", KEY, "'https:///users.track'"),
-        ("https://[rest.iad-01.braze.com", KEY, "'https://[rest.iad-01.braze.com'"),
-        (KEY, URL, "no address"),
-        (f"{KEY}.", KEY, "no address"),
-    ],
-)
-def test_refuses_an_endpoint_that_is_no_address(url, key, text):
-    """An endpoint that is no address is told by its value, unless that can be the key, put into the wrong variable."""
-    with pytest.raises(BadSettings) as refused:
-        destination(url, key)
-    assert (
-        str(refused.value)
-        == f"BRAZE_REST_ENDPOINT_URL is {text}; it must begin with https:// and name a host"
-    )
-
-
-@pytest.mark.parametrize("key", [f"{KEY}\r\nX-Injected: 1", "ключ", "a\x00b"])
-def test_refuses_a_key_that_no_header_takes(key):
-    """A key with a line break or other alphabets is refused without being shown."""
-    with pytest.raises(BadSettings) as refused:
-        destination(key=key)
-    assert str(refused.value) == "BRAZE_API_KEY holds characters that no key has (a line break, perhaps)"
 
 
 @pytest.mark.parametrize(
