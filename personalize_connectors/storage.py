@@ -7,11 +7,13 @@ Paths are relative to the storage's root, with forward slashes. A folder that is
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,7 +69,7 @@ class Storage:
         """All objects below a folder, at any depth, by path; none where the folder is not there."""
         found = obstore.list(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
         with self._clear_names(folder):
-            return _by_path(meta for page in found for meta in page)
+            return _by_path(folder, (meta for page in found for meta in page))
 
     def children(self, folder: str) -> tuple[list[str], list[Object]]:
         """The folders and the objects directly below a folder, both by path."""
@@ -75,7 +77,7 @@ class Storage:
             page = obstore.list_with_delimiter(
                 self.store, prefix=f"{folder.rstrip('/')}/" if folder else None
             )
-        return sorted(page["common_prefixes"]), _by_path(page["objects"])
+        return sorted(page["common_prefixes"]), _by_path(folder, page["objects"])
 
     def exists(self, path: str) -> bool:
         """Whether there is an object at this path."""
@@ -101,7 +103,7 @@ class Storage:
 
     def open_input(self, path: str) -> pa.NativeFile:
         """The object as an Arrow input file."""
-        return self._files().open_input_stream(self._place(path), compression=None)
+        return self._files.open_input_stream(self._place(path), compression=None)
 
     def write(self, path: str, content: bytes) -> None:
         """Put one object, whole or not at all."""
@@ -149,7 +151,7 @@ class Storage:
     def dataset(self, paths: list[str], schema: pa.Schema | None = None) -> ds.Dataset:
         """A lazy scan of Parquet files."""
         places = [self._place(path) for path in paths]
-        return ds.dataset(places, schema=schema, format="parquet", filesystem=self._files())
+        return ds.dataset(places, schema=schema, format="parquet", filesystem=self._files)
 
     @contextmanager
     def _clear_names(self, folder: str) -> Iterator[None]:
@@ -162,15 +164,27 @@ class Storage:
     def _place(self, path: str) -> str:
         return str(self.local / path) if self.local else f"{self.url.removeprefix('s3://')}/{path}"
 
+    @cached_property
     def _files(self) -> fs.FileSystem:
         if self.local:
             return fs.LocalFileSystem()
-        return fs.PyFileSystem(fs.FSSpecHandler(FsspecStore("s3")))
+        store = FsspecStore(  # type: ignore[call-overload] # the last argument is for fsspec's metaclass
+            "s3", client_options={"allow_http": _plain_http()}, skip_instance_cache=True
+        )
+        return fs.PyFileSystem(fs.FSSpecHandler(store))
 
 
-def _by_path(found: Iterable[Mapping[str, Any]]) -> list[Object]:
+def _by_path(folder: str, found: Iterable[Mapping[str, Any]]) -> list[Object]:
+    """The objects without the empty one that the S3 console makes for a folder; it is listed under the folder's path."""
+    marker = folder.rstrip("/")
     objects = (Object(m["path"], m["size"], m["last_modified"], m.get("e_tag") or "") for m in found)
-    return sorted(objects, key=lambda entry: entry.path)
+    return sorted((entry for entry in objects if entry.path != marker), key=lambda entry: entry.path)
+
+
+def _plain_http() -> bool:
+    """Whether the environment names an S3 that does not speak TLS, as one on this machine may not."""
+    named = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    return any(url.startswith("http://") for url in named)
 
 
 def open_storage(url: str, *, create: bool = False) -> Storage:
@@ -181,7 +195,8 @@ def open_storage(url: str, *, create: bool = False) -> Storage:
     """
     if found := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
         bucket, prefix = found[1], found[2].strip("/")
-        return Storage(f"s3://{bucket}/{prefix}".rstrip("/"), S3Store(bucket, prefix=prefix or None), None)
+        store = S3Store(bucket, prefix=prefix or None, client_options={"allow_http": _plain_http()})
+        return Storage(f"s3://{bucket}/{prefix}".rstrip("/"), store, None)
     if "://" in url:
         raise BadSettings(f"{url!r} is neither a local folder nor s3://bucket[/prefix]")
     try:

@@ -193,7 +193,8 @@ class Sending:
         while not self._stop.is_set():
             if not self._what.may_send():
                 raise DeliveryBusy(
-                    "another run took over this delivery, for our lease ran out; what was accepted is in the receipts"
+                    "another run took over this delivery, or the storage did not answer for too long: our lease is lost; what was "
+                    "accepted is in the receipts. Run again to send the rest"
                 )
             if self._what.receipts.failure:
                 raise self._what.receipts.failure

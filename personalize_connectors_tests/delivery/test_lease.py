@@ -1,14 +1,15 @@
 """The lease: one delivery at a time, also where a holder died."""
 
-import os
 import subprocess
 import sys
 import threading
+from itertools import count
 
 import pytest
 
 from personalize_connectors.delivery.lease import LeaseNote, Timing, lease
 from personalize_connectors.errors import DeliveryBusy
+from personalize_connectors.storage import Storage
 
 
 class Clock:
@@ -27,10 +28,16 @@ class Clock:
         return Timing(seconds, lambda: self.at, self.wait)
 
 
-def note(expires_at, holder="other", host="elsewhere", process=1):
-    """Somebody else's lease."""
-    made = LeaseNote(holder=holder, run="job|run", host=host, process=process, expires_at=expires_at)
-    return made.model_dump_json().encode()
+def note(holder="other", renewals=0, **more):
+    """Somebody else's lease, on another machine unless told otherwise."""
+    where = {"host": "elsewhere", "machine": "elsewhere", "process": 1} | more
+    return LeaseNote(holder=holder, run="job|run", renewals=renewals, **where).model_dump_json().encode()
+
+
+def mine(bucket, **changes):
+    """The one note that is there, changed."""
+    (found,) = bucket.objects("lease")
+    return LeaseNote.model_validate_json(bucket.read(found.path)).model_copy(update=changes).model_dump_json()
 
 
 def leases(bucket):
@@ -38,63 +45,135 @@ def leases(bucket):
     return [found.name for found in bucket.objects("lease")]
 
 
-def test_it_is_held_and_then_gone(bucket):
-    """A lease is held inside the block and leaves nothing behind."""
-    with lease(bucket, "lease", "job|run") as held:
+@pytest.fixture
+def ended():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def keeper_ends():
+    """Wait until no lease is renewed any more."""
+    for thread in threading.enumerate():
+        if thread.name == "lease":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_it_is_held_and_then_ended(bucket):
+    """A lease is held inside the block; afterwards the next, with the next number, is had at once."""
+    clock = Clock()
+    with lease(bucket, "lease", "job|run", clock.timing()) as held:
         assert (held(), leases(bucket)) == (True, ["00000001.json"])
-    assert leases(bucket) == []
+    with lease(bucket, "lease", "job|run", clock.timing()) as held:
+        assert (held(), leases(bucket), clock.at) == (True, ["00000002.json"], 1000.0)
 
 
 def test_a_living_holder_is_told(bucket):
     """While a holder renews, nobody else gets the lease, and the error names the run, process and machine."""
-    clock = Clock()
-    clock.meanwhile = lambda: bucket.write("lease/00000003.json", note(clock.at + 20))
-    bucket.write("lease/00000003.json", note(1020))
+    renewals = count(1)
+    clock = Clock(lambda: bucket.write("lease/00000003.json", note(renewals=next(renewals))))
+    bucket.write("lease/00000003.json", note())
     words = r"job\|run delivers right now \(process 1 on elsewhere\)"
     with pytest.raises(DeliveryBusy, match=words), lease(bucket, "lease", "mine", clock.timing()):
         pass
     assert leases(bucket) == ["00000003.json"]
 
 
-def test_a_holder_that_stopped_renewing_is_waited_for(bucket):
-    """A lease that nobody renews is taken when it runs out, not before."""
-    bucket.write("lease/00000007.json", note(1015))
+def test_a_holder_that_ends_meanwhile_is_waited_for(bucket):
+    """Where a holder ends while somebody waits, the lease is had, not refused."""
+    clock = Clock(lambda: bucket.write("lease/00000003.json", note(renewals=1, ended=True)))
+    bucket.write("lease/00000003.json", note())
+    with lease(bucket, "lease", "mine", clock.timing()) as held:
+        assert (held(), clock.at, leases(bucket)) == (True, 1001.0, ["00000004.json"])
+
+
+@pytest.mark.parametrize("content", [note(), b"", b"{}", b"no JSON", b"\xff"])
+def test_a_holder_that_stopped_renewing_is_waited_for(bucket, content):
+    """A note that nobody changed for a lease's life by the waiter's own clock is taken over, also one that cannot be read."""
+    bucket.write("lease/00000007.json", content)
     clock = Clock()
     with lease(bucket, "lease", "mine", clock.timing()) as held:
-        assert (held(), clock.at, leases(bucket)) == (True, 1015.0, ["00000008.json"])
+        assert (held(), clock.at, leases(bucket)) == (True, 1020.0, ["00000008.json"])
 
 
-def test_a_dead_process_of_this_machine_is_not_waited_for(bucket):
-    """The lease of a process that is no more on this machine is taken at once."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    bucket.write("lease/00000001.json", note(5000, host=os.uname().nodename, process=ended.pid))
+def test_a_dead_process_of_this_machine_is_not_waited_for(bucket, ended):
+    """The lease of a process that is no more on this machine is taken at once; one of another container's is not."""
     clock = Clock()
-    with lease(bucket, "lease", "mine", clock.timing()):
-        assert (clock.at, leases(bucket)) == (1000.0, ["00000002.json"])
-
-
-@pytest.mark.parametrize("content", [b"", b"{}", b"no JSON", b"\xff"])
-def test_a_broken_lease_holds_nothing(bucket, content):
-    """What cannot be read as a lease does not stop a delivery for ever."""
-    bucket.write("lease/00000001.json", content)
-    with lease(bucket, "lease", "mine", Clock().timing()) as held:
-        assert held()
+    for machine, waited in (({}, 0), ({"machine": "this host's other container"}, 20)):
+        before = clock.at
+        with lease(bucket, "lease", "mine"):
+            left = mine(bucket, process=ended, holder="other", **machine)
+        bucket.write("lease/00000900.json", left.encode())
+        with lease(bucket, "lease", "mine", clock.timing()) as held:
+            assert (held(), clock.at - before, leases(bucket)) == (True, waited, ["00000901.json"])
+        bucket.clear("lease")
 
 
 def test_who_lost_it_knows(bucket):
-    """A holder whose lease somebody else took, or that ran out, no longer holds it, and leaves the other's alone."""
+    """A holder whose lease somebody else took no longer holds it, and leaves the other's alone."""
+    with lease(bucket, "lease", "mine", Clock().timing(0.04)) as held:
+        bucket.write("lease/00000002.json", note())
+        keeper_ends()
+        assert not held()
+    assert bucket.read("lease/00000002.json") == note()
+
+
+def test_what_ran_out_is_not_taken_up_again(bucket):
+    """A holder that could not renew in time has lost its lease for good, and before others think it dead."""
     clock = Clock()
     with lease(bucket, "lease", "mine", clock.timing(0.04)) as held:
-        bucket.write("lease/00000002.json", note(clock.at + 60))
-        for thread in threading.enumerate():
-            if thread.name == "lease":
-                thread.join(10)
+        clock.at += 0.031
         assert not held()
-    assert "00000002.json" in leases(bucket)
-    with lease(bucket, "other", "mine", clock.timing()) as held:
-        clock.at += 20
-        assert not held()
+        keeper_ends()
+        left = bucket.read("lease/00000001.json")
+    assert (bucket.read("lease/00000001.json"), b'"ended":false' in left) == (left, True)
+
+
+def test_a_number_that_comes_late_holds_nothing(bucket):
+    """What a slow holder writes after somebody took over changes nothing for those who hold and come."""
+    clock = Clock()
+    bucket.write("lease/00000004.json", note(ended=True))
+    with lease(bucket, "lease", "mine", clock.timing()) as held:
+        bucket.write("lease/00000002.json", note())
+        assert held()
+    with lease(bucket, "lease", "mine", clock.timing()) as held:
+        assert (held(), clock.at, leases(bucket)) == (True, 1000.0, ["00000006.json"])
+
+
+class Overtaken(Storage):
+    """A bucket where others take and clear numbers before the first conditional put arrives."""
+
+    def create(self, path, content):
+        """Put after all."""
+        if not self.exists("lease/00000002.json"):
+            self.write("lease/00000002.json", note())
+        return super().create(path, content)
+
+
+class Unanswered(Storage):
+    """A bucket that puts, and then cannot say so."""
+
+    def create(self, path, content):
+        """Put, and lose the answer."""
+        return super().create(path, content) and False
+
+
+def test_a_put_that_comes_late_gets_nothing(bucket):
+    """Who makes a number that others had and cleared meanwhile holds nothing by it."""
+    clock = Clock()
+    overtaken = Overtaken(bucket.url, bucket.store, bucket.local)
+    with lease(overtaken, "lease", "mine", clock.timing()) as held:
+        assert (held(), clock.at, leases(bucket)) == (True, 1020.0, ["00000003.json"])
+
+
+def test_a_put_without_an_answer_counts(bucket):
+    """Who made the number without hearing of it holds it."""
+    clock = Clock()
+    unanswered = Unanswered(bucket.url, bucket.store, bucket.local)
+    with lease(unanswered, "lease", "mine", clock.timing()) as held:
+        assert (held(), clock.at, leases(bucket)) == (True, 1000.0, ["00000001.json"])
 
 
 def test_only_one_of_many_gets_it(bucket):
@@ -104,7 +183,7 @@ def test_only_one_of_many_gets_it(bucket):
     def deliver():
         nonlocal inside, most
         try:
-            with lease(bucket, "lease", "mine", Timing(0.2)):
+            with lease(bucket, "lease", "mine", Timing(1.0)):
                 with lock:
                     inside += 1
                     most = max(most, inside)
