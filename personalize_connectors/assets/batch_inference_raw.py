@@ -17,7 +17,7 @@ from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
-from personalize_connectors.sources import source_of
+from personalize_connectors.sources import SOURCE_VERSION, source_of
 
 NAME = "batch_inference_raw"
 
@@ -69,6 +69,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             for name in config.connectors:
                 connectors()[name].destination(os.environ)
             source = source_of(bucket, config, run)
+        context.instance.add_run_tags(context.run.run_id, {SOURCE_VERSION: source.version})
         size = sum(file.size for file in source.files)
         context.log.info(f"reading {len(source.files)} files, {size:,} bytes from {source.uri}")
         names = [file.name for file in source.files]
@@ -91,7 +92,12 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
         with installation.session() as session:
             lines = line_batches(source.storage.blocks(file.path) for file in source.files)
             rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
-            frame = Frame(SCHEMA, rows, layout.stage(run, NAME), manifest={"source": source.uri})
+            frame = Frame(
+                SCHEMA,
+                rows,
+                layout.stage(run, NAME),
+                manifest={"source": source.uri, SOURCE_VERSION: source.version},
+            )
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
 
     return batch_inference_raw
