@@ -17,11 +17,11 @@ from typing import Any
 
 import click
 
+from personalize_connectors.cli_backfill import backfill
 from personalize_connectors.errors import BadSettings, ConnectorsError, Transient
+from personalize_connectors.exit_codes import INTERRUPTED, RUN_FAILED, UNREACHABLE, WRONG
 from personalize_connectors.job_run import JOB_TYPES, Job, parse_timestamp
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
-
-RUN_FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
 
 class _JobType(click.ParamType[Job]):
@@ -186,6 +186,9 @@ def jobs_command(limit: int) -> None:
         return
     with open_instance() as instance:
         show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])
+
+
+cli.add_command(backfill)
 
 
 @cli.group()
