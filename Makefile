@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-wheel lint lock bench bench-sensor clean
+.PHONY: help demo dev test test-wheel lint lock bench bench-delivery bench-sensor clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
 	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
+	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make clean  remove .venv and all caches"
 
@@ -53,6 +54,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.stages $(ARGS)
+
+bench-delivery: $(INSTALLED)
+	$(BIN)/python -m benchmarks.delivery $(ARGS)
 
 bench-sensor: $(INSTALLED)
 	$(BIN)/python -m benchmarks.sensor $(ARGS)

@@ -1,15 +1,14 @@
 """The command line. Thin: everything it does to data goes through the same assets that the UI and the sensor use.
 
-Exit codes: 0 done; 1 a run failed or a validation found errors; 2 something in what was asked for is not right;
-3 a destination or the storage could not be reached, or another run is delivering; 130 interrupted.
+Exit codes: 0 done; 1 a run failed, a validation found errors, a plan what stops the run, or an explanation nothing; 2 something
+in what was asked for is not right; 3 a destination or the storage could not be reached, or another run is delivering; 130
+interrupted.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -18,36 +17,20 @@ from typing import Any
 import click
 
 from personalize_connectors.cli_backfill import backfill
-from personalize_connectors.errors import BadSettings, ConnectorsError, Transient
+from personalize_connectors.cli_emulate import emulate
+from personalize_connectors.cli_parameters import (
+    JobType,
+    Timestamp,
+    allow_older_run_option,
+    allow_removals_option,
+    allow_user_drop_option,
+    at_option,
+    job_argument,
+)
+from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.exit_codes import INTERRUPTED, RUN_FAILED, UNREACHABLE, WRONG
-from personalize_connectors.job_run import JOB_TYPES, Job, parse_timestamp
+from personalize_connectors.job_run import JOB_TYPES, Job
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
-
-
-class _JobType(click.ParamType[Job]):
-    name = "job"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Job:  # noqa: ARG002 - click's signature
-        return value if isinstance(value, Job) else Job.parse(str(value))
-
-
-class _Timestamp(click.ParamType[datetime]):
-    name = "timestamp"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ARG002 - click's signature
-        return value if isinstance(value, datetime) else parse_timestamp(str(value))
-
-
-_job = click.argument("job", type=_JobType())
-_at = click.option(
-    "--at", type=_Timestamp(), help="Run timestamp (UTC); by default the newest batch output's."
-)
-_allow_older_run = click.option(
-    "--allow-older-run", is_flag=True, help="Deliver even though a newer run was delivered already."
-)
-_allow_removals = click.option(
-    "--allow-removals", is_flag=True, help="Remove users who are missing even above maxRemovalShare."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,7 +70,7 @@ def new_job_command(job_type: str, name: str) -> None:
 
 
 @cli.command()
-@click.argument("job", type=_JobType(), required=False)
+@click.argument("job", type=JobType(), required=False)
 def validate(job: Job | None) -> None:
     """Check configs and inputs of one job or all, without running anything."""
     from personalize_connectors.validation import validate as find
@@ -110,14 +93,14 @@ def schema() -> None:
 
 
 @cli.command("add-run")
-@_job
-@_at
+@job_argument
+@at_option
 def add_run(job: Job, at: datetime | None) -> None:
     """Register a job run's partition and print its key, for `dagster asset materialize --partition`."""
     from personalize_connectors.instance import open_instance
     from personalize_connectors.partitions import register
-    from personalize_connectors.runs import resolve_run
     from personalize_connectors.settings import read_settings
+    from personalize_connectors.sources import resolve_run
 
     run = resolve_run(_bucket(), job, at)
     with open_instance() as instance:
@@ -126,41 +109,111 @@ def add_run(job: Job, at: datetime | None) -> None:
 
 
 @cli.command("run")
-@_job
-@_at
-@click.option(
-    "--allow-user-drop", is_flag=True, help="Deliver even though users dropped against the previous run."
-)
-@_allow_older_run
-@_allow_removals
+@job_argument
+@at_option
+@allow_user_drop_option
+@allow_older_run_option
+@allow_removals_option
 def run_command(
     job: Job, at: datetime | None, *, allow_user_drop: bool, allow_older_run: bool, allow_removals: bool
 ) -> None:
     """Register a job run's partition and materialize everything."""
-    from personalize_connectors.runs import Allowance, execute, resolve_run
+    from personalize_connectors.allowance import Allowance
+    from personalize_connectors.runs import execute
+    from personalize_connectors.sources import resolve_run
 
     allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
     run = resolve_run(_bucket(), job, at)
     _run_and_show(run.key, lambda instance, settings: execute(instance, settings, run, allowance))
 
 
+@cli.command("plan")
+@job_argument
+@at_option
+@allow_user_drop_option
+@allow_older_run_option
+@allow_removals_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for scripts.")
+def plan_command(
+    job: Job,
+    at: datetime | None,
+    *,
+    allow_user_drop: bool,
+    allow_older_run: bool,
+    allow_removals: bool,
+    as_json: bool,
+) -> None:
+    """Show what a run would do and cost; nothing is sent, and nothing in the bucket is written."""
+    from personalize_connectors.allowance import Allowance
+    from personalize_connectors.console_plan import print_json, show_plan
+    from personalize_connectors.plan.run_plan import plan_run
+    from personalize_connectors.settings import read_settings
+    from personalize_connectors.sources import resolve_run
+    from personalize_connectors.terminal import showing_progress
+
+    allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
+    bucket = _bucket(create=False)
+    run = resolve_run(bucket, job, at)
+    with showing_progress(run.key):
+        plan = plan_run(bucket, read_settings().memory_limit, run, allowance)
+    (print_json if as_json else show_plan)(plan)
+    if plan.stops:
+        sys.exit(RUN_FAILED)
+
+
 @cli.command("redrive")
-@_job
+@job_argument
 @click.option("--reason", default="", help="Only dead letters whose reason holds this text.")
-@_at
+@at_option
 def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
     """Send dead letters of the newest delivered run again, as their records are now."""
-    from personalize_connectors.runs import Allowance, redrive, run_with_dead_letters
+    from personalize_connectors.allowance import NOTHING
+    from personalize_connectors.runs import redrive, run_with_dead_letters
 
     run = run_with_dead_letters(_bucket(), job, at)
-    _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, Allowance()))
+    _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, NOTHING))
+
+
+@cli.command("explain")
+@job_argument
+@click.option("--user", help="The user's id.")
+@click.option("--item", help="Instead of a user: an item of a catalog.")
+@click.option("--at", type=Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
+@click.option("--connector", help="By default all.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
+def explain_command(
+    job: Job,
+    user: str | None,
+    item: str | None,
+    at: datetime | None,
+    connector: str | None,
+    *,
+    json_wanted: bool,
+) -> None:
+    """Say of one user what was recommended, decided, sent and answered, and why."""
+    from personalize_connectors.console_explain import as_json, as_lines
+    from personalize_connectors.engine.session import open_session
+    from personalize_connectors.explain.explanation import explain
+    from personalize_connectors.explain.subject import Subject
+    from personalize_connectors.settings import read_settings
+
+    if (user is None) == (item is None):
+        raise click.UsageError("Give either --user or --item.")
+    subject = Subject(job, "user", user) if user is not None else Subject(job, "item", item or "")
+    with open_session(read_settings().memory_limit) as session:
+        explanation = explain(session, _bucket(), subject, at, connector)
+    for line in [as_json(explanation)] if json_wanted else as_lines(explanation):
+        click.echo(line)
+    if not explanation.found:
+        sys.exit(RUN_FAILED)
 
 
 def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
     """Execute something in the shared instance, show how it goes and ends, and exit by it."""
-    from personalize_connectors.console import show_outcome, showing_progress
+    from personalize_connectors.console import show_outcome
     from personalize_connectors.instance import open_instance
     from personalize_connectors.settings import read_settings
+    from personalize_connectors.terminal import showing_progress
 
     with open_instance() as instance, showing_progress(key):
         outcome = execute(instance, read_settings())
@@ -188,75 +241,15 @@ def jobs_command(limit: int) -> None:
         show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])
 
 
-cli.add_command(backfill)
-
-
-@cli.group()
-def emulate() -> None:
-    """Stand in for a destination, on loopback."""
-
-
-@emulate.command("braze")
-@click.option(
-    "--port", default=8125, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
-)
-@click.option("--api-key", help="By default emulator-key.")
-@click.option("--preset", help="A contract's limits and headers: legacy, mau-2024, points-2026 or mau-2026.")
-@click.option(
-    "--rate-limit", type=click.IntRange(0), help="Calls to /users/track in a window; 0 lifts all limits."
-)
-@click.option("--rate-window", type=click.IntRange(1), help="Seconds of a window; 1 by default.")
-@click.option(
-    "--header-dialect", help="X-RateLimit-Reset as epoch or seconds_left, or none of these headers."
-)
-@click.option("--error-dialect", help="Rejected objects in words of text or constants, or as each was seen.")
-@click.option(
-    "--apply-delay", type=click.FloatRange(0), help="Apply what is accepted up to so many seconds later."
-)
-@click.option("--seed", type=int, help="Decides how late each request is applied.")
-@click.option(
-    "--settings", "file", type=click.Path(), help="A JSON file with these and all other settings by name."
-)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def emulate_braze(port: int, command: tuple[str, ...], **options: Any) -> None:
-    """Serve a Braze workspace until interrupted; or, with a COMMAND after --, while that runs against it."""
-    from personalize_connectors.emulators.braze import running, serve
-    from personalize_connectors.emulators.braze.options import settings_from
-
-    settings = settings_from(**options)
-    api_key = settings.api_key
-    if command:
-        with running(settings, port=port) as emulator:
-            variables = {"BRAZE_REST_ENDPOINT_URL": emulator.url, "BRAZE_API_KEY": api_key}
-            sys.exit(_run_beside(command, variables))
-
-    def ready(url: str) -> None:
-        click.echo(f"export BRAZE_REST_ENDPOINT_URL={url} BRAZE_API_KEY={api_key}")
-        click.echo(
-            f"The Braze emulator listens at {url}; profiles: {url}/emulator/profiles. Ctrl-C stops it.",
-            err=True,
-        )
-
-    serve(settings, port=port, ready=ready)
-
-
-def _run_beside(command: tuple[str, ...], variables: dict[str, str]) -> int:
-    """Run the user's command to its end; who ends us ends it, and Ctrl-C reaches it by itself."""
-    try:
-        process = subprocess.Popen(command, env={**os.environ, **variables})  # noqa: S603 - the user's own command
-    except OSError as error:
-        raise BadSettings(f"{command[0]!r} cannot be started: {error.strerror}") from None
-    with process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        return process.wait()
-
-
-def _bucket() -> Any:
+def _bucket(*, create: bool = True) -> Any:
     from personalize_connectors.settings import read_settings
     from personalize_connectors.storage import open_storage
 
-    return open_storage(read_settings().root, create=True)
+    return open_storage(read_settings().root, create=create)
+
+
+cli.add_command(backfill)
+cli.add_command(emulate)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,16 +9,22 @@ from typing import Any
 
 import click
 
+from personalize_connectors.cli_parameters import Timestamp, job_argument
 from personalize_connectors.exit_codes import RUN_FAILED, UNREACHABLE
 from personalize_connectors.job_run import Job, parse_timestamp
 
 
 @click.command()
-@click.argument("job")
-@click.option("--since", required=True, help="Batch outputs from this time on (UTC), a date or a timestamp.")
+@job_argument
+@click.option(
+    "--since",
+    required=True,
+    type=Timestamp(),
+    help="Batch outputs from this time on (UTC), a date or a timestamp.",
+)
 @click.option("--until", help="Up to this time, a date with its whole day; by default up to now.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be run.")
-def backfill(job: str, since: str, until: str | None, *, dry_run: bool) -> None:
+def backfill(job: Job, since: datetime, until: str | None, *, dry_run: bool) -> None:
     """Run what was missed, oldest first; only the newest is delivered."""
     from personalize_connectors.backfill import missed
     from personalize_connectors.instance import open_instance
@@ -26,16 +32,16 @@ def backfill(job: str, since: str, until: str | None, *, dry_run: bool) -> None:
     from personalize_connectors.settings import read_settings
     from personalize_connectors.storage import open_storage
 
-    wanted, settings = Job.parse(job), read_settings()
+    settings = read_settings()
     bucket = open_storage(settings.root, create=True)
     last = _end(until) if until else None
     with open_instance() as instance:
-        done = successful_versions(instance, wanted)
-        found = missed(bucket, wanted, parse_timestamp(since), last, done, datetime.now(UTC))
+        done = successful_versions(instance, job)
+        found = missed(bucket, job, since, last, done, datetime.now(UTC))
         for text in found.waiting:
             click.echo(f"left out: {text}")
         if not found.runs:
-            click.echo(f"{wanted}: nothing was missed")
+            click.echo(f"{job}: nothing was missed")
         for run in found.runs if dry_run else []:
             click.echo(f"{run.run.key}  {run.uri}" + ("  and deliver it" if run.delivers else ""))
         failures = (
@@ -54,8 +60,9 @@ def _end(text: str) -> datetime:
 
 def _run(instance: Any, settings: Any, wanted: Any) -> Any:
     """Run one source and show how it went; the outcome where it failed."""
-    from personalize_connectors.console import show_outcome, showing_progress
+    from personalize_connectors.console import show_outcome
     from personalize_connectors.runs import execute, run_without_delivery
+    from personalize_connectors.terminal import showing_progress
 
     with showing_progress(wanted.run.key):
         outcome = (execute if wanted.delivers else run_without_delivery)(instance, settings, wanted.run)

@@ -1,68 +1,18 @@
-"""What the command line shows: progress while something runs, tables, and errors in words."""
+"""What the command line shows of runs: tables, and errors in words."""
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 from rich.table import Table
 
-from personalize_connectors.progress import watched_by
 from personalize_connectors.runs import Outcome, PastRun
-
-_LOG_WIDTH = 200
-
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _LOG_WIDTH)
-err = Console(stderr=True, highlight=False)
+from personalize_connectors.terminal import err, out
 
 _DELTA = ("unchanged", "added", "changed", "missing")
-
-
-@dataclass
-class _Terminal:
-    """A line for each step, and below it what goes on now with the seconds since the beginning."""
-
-    console: Console
-    status: Status
-    started: float
-
-    def line(self, text: str) -> None:
-        self.console.print(escape(text), style="dim")
-
-    def now(self, text: str) -> None:
-        self.status.update(f"{escape(text)} ({time.monotonic() - self.started:.0f} s)")
-
-
-class _Plain:
-    """Plain lines, where nobody sits at a terminal."""
-
-    def line(self, text: str) -> None:
-        print(text, file=sys.stderr)  # noqa: T201 - as it is, whatever its width
-
-    def now(self, text: str) -> None:
-        """Nothing that is overwritten has a place in a log."""
-
-
-@contextmanager
-def showing_progress(what: str) -> Iterator[None]:
-    """Show what goes on until the block ends."""
-    if not sys.stderr.isatty():
-        with watched_by(_Plain()):
-            yield
-        return
-    # A descriptor of its own: while a run goes on, Dagster keeps what is written to the usual one.
-    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal:
-        console = Console(file=terminal, force_terminal=True, highlight=False)
-        with console.status(escape(what)) as status, watched_by(_Terminal(console, status, time.monotonic())):
-            yield
+_RARELY = ("removed", "dead_letters")
 
 
 def show_outcome(outcome: Outcome) -> None:
@@ -122,26 +72,34 @@ def _figures(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
         if key.startswith("reason_") and value:
             yield f"  {key.removeprefix('reason_').replace('_', ' ')}", _number(value)
     yield "users", _number(numbers.get("user_recommendations", {}).get("users"))
-    decorated = numbers.get("decorated_recommendations", {})
-    for key in _DELTA:
-        yield f"  {key}", _number(_total(decorated, key))
     syncs = {
-        asset: found
+        asset.removesuffix("_sync"): found
         for asset, found in numbers.items()
-        if asset.endswith("_sync") and found.get("configured")
+        if asset.endswith("_sync") and found.get("configured", True)
     }
-    for asset, found in syncs.items():
-        prefix = f"{asset.removesuffix('_sync')} " if len(syncs) > 1 else ""
-        yield f"{prefix}requests", _number(found["requests"])
-        yield f"{prefix}accepted / rejected", f"{found['accepted']:,} / {found['rejected']:,}"
-        yield f"{prefix}data points sent", _number(found["data_points_sent"])
-    yield "data points saved", _number(_total(decorated, "data_points_saved"))
+    decorated = numbers.get("decorated_recommendations", {})
+    for name in syncs or [""]:
+        yield from _delivery(name, decorated, syncs.get(name, {}), several=len(syncs) > 1)
     yield "seconds", f"{outcome.seconds:.1f}"
 
 
-def _total(decorated: dict[str, Any], key: str) -> int | None:
-    found = [value for name, value in decorated.items() if name == key or name.endswith(f"_{key}")]
-    return sum(found) if found else None
+def _delivery(
+    name: str, decorated: dict[str, Any], sync: dict[str, Any], *, several: bool
+) -> Iterator[tuple[str, str | None]]:
+    """What one connector had to deliver and delivered; what is rare only where it happened."""
+    if several:
+        yield name, ""
+    of_connector = f"{name}_" if several else ""
+    for key in _DELTA:
+        yield f"  {key}", _number(decorated.get(of_connector + key))
+    for key in _RARELY:
+        yield f"  {key.replace('_', ' ')}", _number(decorated.get(of_connector + key) or None)
+    if "requests" in sync:
+        yield "requests", _number(sync["requests"])
+        yield "accepted / rejected", f"{sync['accepted']:,} / {sync['rejected']:,}"
+        yield "data points sent", _number(sync["data_points_sent"])
+        yield "perhaps billed twice", _number(sync["records_perhaps_billed_twice"] or None)
+    yield "data points saved", _number(decorated.get(f"{of_connector}data_points_saved"))
 
 
 def _number(value: int | None) -> str | None:

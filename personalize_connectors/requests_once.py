@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from personalize_connectors import layout
+from personalize_connectors.assets.raw_lines import ASSET
 from personalize_connectors.discovery import Wanted
 from personalize_connectors.sources import SOURCE_VERSION
 from personalize_connectors.storage import Storage
-
-_FIRST_STAGE = "batch_inference_raw"
 
 # Dagster gives a tick 60 s to answer; what was not started by then, its daemon has forgotten.
 _LOST = timedelta(seconds=90)
@@ -33,7 +32,7 @@ class Turn(Enum):
 
 def turn(bucket: Storage, wanted: Wanted, now: datetime) -> Turn:
     """Take the request of a run, unless its source was read already or another sensor has just taken it."""
-    manifest = bucket.manifest(layout.stage(wanted.run, _FIRST_STAGE))
+    manifest = bucket.manifest(layout.stage(wanted.run, ASSET))
     if manifest and manifest.get(SOURCE_VERSION) == wanted.version:
         return Turn.DONE
     content = json.dumps({"requested_at": now.isoformat(), "source": wanted.uri}).encode()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from personalize_connectors.allowance import NOTHING, Allowance
 from personalize_connectors.assets.connector_state import NAME as STATE
 from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.assets.sync import sync_name
@@ -23,7 +24,7 @@ from personalize_connectors.jobs import read_config
 from personalize_connectors.operator_lines import NAME as LOGGER
 from personalize_connectors.partitions import register, run_tags
 from personalize_connectors.settings import Settings
-from personalize_connectors.sources import SOURCE_VERSION, newest_source, source_of
+from personalize_connectors.sources import SOURCE_VERSION
 from personalize_connectors.storage import Storage
 
 # Dagster raises it on SIGINT; inside a library's callback it comes back as a part of the library's own error.
@@ -65,25 +66,6 @@ class PastRun:
     numbers: Numbers
 
 
-def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
-    """The job run at a timestamp, or of the job's newest source; there must be a source for it."""
-    config = read_config(bucket, job)
-    if at is None:
-        return JobRun(job, newest_source(bucket, job, config).at)
-    run = JobRun(job, at)
-    source_of(bucket, config, run)
-    return run
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What a person allows in one run."""
-
-    user_drop: bool = False
-    older_run: bool = False
-    removals: bool = False
-
-
 def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
     """The newest run that left dead letters, or the one at a timestamp.
 
@@ -108,7 +90,7 @@ def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None) -> Job
 
 
 def execute(
-    instance: dg.DagsterInstance, settings: Settings, run: JobRun, allowance: Allowance = Allowance()
+    instance: dg.DagsterInstance, settings: Settings, run: JobRun, allowance: Allowance = NOTHING
 ) -> Outcome:
     """Register a job run's partition and materialize everything, in this process."""
     ops = {"user_recommendations": {"allow_user_drop": allowance.user_drop}}
@@ -120,13 +102,13 @@ def redrive(
 ) -> Outcome:
     """Send the dead letters of a job run again whose reason holds a text (all, where it is empty)."""
     assets = [DECORATED, *(sync_name(name) for name in connectors()), STATE]
-    return _execute(instance, settings, run, {}, allowance, redrive=reason, assets=assets)
+    return _execute(instance, settings, run, {}, replace(allowance, redrive=reason), assets=assets)
 
 
 def run_without_delivery(instance: dg.DagsterInstance, settings: Settings, run: JobRun) -> Outcome:
     """Materialize a job run up to what would be delivered."""
     assets = [key.path[-1] for key in BEFORE_DELIVERY]
-    return _execute(instance, settings, run, {}, Allowance(), assets=assets)
+    return _execute(instance, settings, run, {}, NOTHING, assets=assets)
 
 
 def _execute(
@@ -135,8 +117,6 @@ def _execute(
     run: JobRun,
     ops: Mapping[str, Mapping[str, Any]],
     allowance: Allowance,
-    *,
-    redrive: str | None = None,
     assets: list[str] | None = None,
 ) -> Outcome:
     register(instance, settings.partitions, run)
@@ -152,7 +132,7 @@ def _execute(
                 name: {"config": config}
                 for name, config in {
                     **ops,
-                    DECORATED: {"allow_removals": allowance.removals, "redrive": redrive},
+                    DECORATED: {"allow_removals": allowance.removals, "redrive": allowance.redrive},
                     **{sync_name(name): {"allow_older_run": allowance.older_run} for name in connectors()},
                 }.items()
                 if assets is None or name in assets

@@ -14,6 +14,7 @@ from itertools import groupby
 from personalize_connectors.errors import BadInput, BadSettings, NotFound
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.jobs import read_config
 from personalize_connectors.storage import Object, Storage, open_storage
 
 # Where the version that a run has read is kept: in the run's tags, and in the manifest of its first stage.
@@ -171,6 +172,16 @@ def newest_source(bucket: Storage, job: Job, config: JobConfig) -> Source:
     if found := newest_sources(place_of(bucket, config), 1):
         return found[-1]
     raise NotFound(_nothing_there(bucket, job, config))
+
+
+def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
+    """The job run at a timestamp, or of the job's newest source; there must be a source for it."""
+    config = read_config(bucket, job)
+    if at is None:
+        return JobRun(job, newest_source(bucket, job, config).at)
+    run = JobRun(job, at)
+    source_of(bucket, config, run)
+    return run
 
 
 def stamp(folder: str) -> datetime | None:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,12 +20,12 @@ import obstore
 import pyarrow as pa
 import pyarrow.dataset as ds
 from obstore.exceptions import AlreadyExistsError, InvalidPathError
-from obstore.fsspec import FsspecStore
 from obstore.store import LocalStore, ObjectStore, S3Store
 from pyarrow import fs
 
 from personalize_connectors.errors import BadInput, BadSettings
 from personalize_connectors.layout import SUCCESS
+from personalize_connectors.storage_files import arrow_files
 
 _BLOCK = 1 << 20
 _PAGE = 1000  # keys that S3 lists in one answer
@@ -178,16 +177,11 @@ class Storage:
             raise BadInput(f"{self.uri(folder)}: rename what no bucket takes: {what}") from None
 
     def _place(self, path: str) -> str:
-        return str(self.local / path) if self.local else f"{self.url.removeprefix('s3://')}/{path}"
+        return str(self.local / path) if self.local else path
 
-    @cached_property
+    @property
     def _files(self) -> fs.FileSystem:
-        if self.local:
-            return fs.LocalFileSystem()
-        store = FsspecStore(  # type: ignore[call-overload] # the last argument is for fsspec's metaclass
-            "s3", client_options={"allow_http": _plain_http()}, skip_instance_cache=True
-        )
-        return fs.PyFileSystem(fs.FSSpecHandler(store))
+        return fs.LocalFileSystem() if self.local else arrow_files(self.store)
 
 
 def _by_path(folder: str, found: Iterable[Mapping[str, Any]]) -> list[Object]:

@@ -5,11 +5,15 @@ import os
 import threading
 import uuid
 from contextlib import contextmanager
+from datetime import timedelta
 
 import boto3
 import pytest
 from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from obstore.store import S3Store
 from werkzeug.serving import make_server
+
+from personalize_connectors.storage import Storage
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -70,3 +74,10 @@ def make_bucket(client):
     name = f"bucket-{uuid.uuid4().hex}"
     client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": KEYS["AWS_REGION"]})
     return name
+
+
+def impatient(url, bucket):
+    """A bucket of an S3 that is given up soon, where it does not answer."""
+    retries = {"max_retries": 1, "retry_timeout": timedelta(seconds=1)}
+    store = S3Store(bucket, endpoint=url, client_options={"allow_http": True}, retry_config=retries)
+    return Storage(f"s3://{bucket}", store, None)

@@ -146,6 +146,17 @@ def test_runs_all_and_delivers_the_newest(bucket, emulator, command):
     assert command("--since", "2020-11-02")[:2] == (0, f"{DAILY}: nothing was missed\n")
 
 
+def test_a_date_ends_with_its_day(bucket, command):
+    """--until takes a date with the whole of its day, and a timestamp as it is."""
+    configure(bucket)
+    put(bucket, 1, 2, 3)
+    until = {
+        text: command("--since", "2020-11-01", "--until", text, "--dry-run")[1].count("daily|")
+        for text in ("2020-11-02", "2020-11-02T00:00:00Z")
+    }
+    assert until == {"2020-11-02": 2, "2020-11-02T00:00:00Z": 1}
+
+
 def test_a_run_that_fails_is_the_exit_code(bucket, command):
     """Where a run fails the others are run all the same, and the exit code is that of a failed run."""
     configure(bucket)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from personalize_connectors.connectors.braze_settings import CONTRACTS
+from personalize_connectors.connectors.braze.settings import CONTRACTS
 from personalize_connectors.connectors.registry import connectors
 
 ROOT = Path(__file__).parent.parent

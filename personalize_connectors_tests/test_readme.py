@@ -21,33 +21,47 @@ def section(title: str) -> str:
     return re.split(r"^## ", README.split(f"## {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_the_first_job_runs_as_written(tmp_path):
-    """The steps of "A first job of your own", pasted one after the other into a shell, give what the README shows."""
-    steps = re.findall(r"```bash\n(.*?)```", section("A first job of your own"), flags=re.DOTALL)
-    script = "\n".join(steps).replace("source .venv/bin/activate\n", "")
+def paste(folder: Path, script: str) -> str:
+    """What a shell prints into which somebody pastes steps, in a folder that stands for the checkout."""
+    script = script.replace("source .venv/bin/activate\n", "")
     for name in ("dagster.yaml", "workspace.yaml"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
+        (folder / name).write_text((ROOT / name).read_text())
     bin_folder = Path(sys.executable).parent
     environment = {
         "PATH": f"{bin_folder}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
+        "HOME": str(folder),
         "PYTHONPATH": str(ROOT),
     }
     script = script.replace("emulate braze --", "emulate braze --port 0 --")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_first_job_runs_as_written(tmp_path):
+    """The steps of "A first job of your own", pasted one after the other into a shell, give what the README shows."""
+    steps = re.findall(r"```bash\n(.*?)```", section("A first job of your own"), flags=re.DOTALL)
+    printed = paste(tmp_path, "\n".join(steps))
     record = re.search(r"```json\n(.*?)```", section("A first job of your own"), flags=re.DOTALL)
     assert record
-    assert record[1].strip() in done.stdout.splitlines()
-    assert "accepted / rejected │ 2 / 0" in re.sub(" +", " ", done.stdout)
-    assert "unchanged │ 2" in re.sub(" +", " ", done.stdout)
+    assert record[1].strip() in printed.splitlines()
+    assert "accepted / rejected │ 2 / 0" in re.sub(" +", " ", printed)
+    assert "unchanged │ 2" in re.sub(" +", " ", printed)
+
+
+def test_the_plan_is_what_it_shows(tmp_path):
+    """The steps of "A first job of your own" up to its first run, and then a plan, give the table that the README shows."""
+    steps = re.findall(r"```bash\n(.*?)```", section("A first job of your own"), flags=re.DOTALL)[:2]
+    printed = paste(tmp_path, "\n".join([*steps, "personalize-connectors plan user_personalization/daily"]))
+    shown = section("What a run would do and cost").split("```")[3].strip()
+    assert shown in printed
 
 
 def test_every_config_key_is_in_the_table():

@@ -3,8 +3,10 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from obstore.exceptions import BaseError
 
 from personalize_connectors.storage import open_storage
+from personalize_connectors_tests.s3 import impatient, serving
 from personalize_connectors_tests.test_storage import ODD_NAMES, paths
 
 
@@ -79,6 +81,17 @@ def test_scans_parquet_lazily(storage):
         storage.write(name, content.getvalue().to_pybytes())
     found = storage.dataset(["a b%20.parquet", "ü#.parquet"]).to_table()
     assert found == pa.table({"x": [1, 2, 1, 2]})
+
+
+def test_tells_what_is_missing_from_what_is_out_of_reach(s3_bucket):
+    """A file that is not there is Python's FileNotFoundError; that S3 does not answer is none, also for Arrow."""
+    with serving() as url:
+        storage = impatient(url, s3_bucket)
+        with pytest.raises(FileNotFoundError):
+            storage.open_input("none")
+    for read in (storage.read, storage.open_input, lambda path: storage.dataset([path])):
+        with pytest.raises(BaseError):
+            read("none")
 
 
 def test_knows_a_folder_that_a_person_made(storage, s3, s3_bucket):

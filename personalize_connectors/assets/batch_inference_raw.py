@@ -5,35 +5,16 @@ import time
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
-import pyarrow as pa
 
-from personalize_connectors import layout
 from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.assets.raw_lines import ASSET, SCHEMA, raw_lines
 from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.engine.batch_output import typed_lines
-from personalize_connectors.engine.frame import Frame, batches
-from personalize_connectors.engine.lines import line_batches
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
 from personalize_connectors.sources import SOURCE_VERSION, source_of
 
-NAME = "batch_inference_raw"
-
-SCHEMA = pa.schema(
-    [
-        ("file", pa.string()),
-        ("line", pa.int64()),
-        ("query", pa.string()),
-        ("recommended", pa.list_(pa.string())),
-        ("scores", pa.list_(pa.float64())),
-        ("extra", pa.map_(pa.string(), pa.string())),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-        ("text", pa.string()),
-    ]
-)
 _COLUMNS = {
     "file": "Name of the .out file.",
     "line": "Line number in the file, from 1.",
@@ -51,7 +32,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
     """The asset, in the installation's form of partitions."""
 
     @dg.asset(
-        name=NAME,
+        name=ASSET,
         partitions_def=partitions,
         group_name="recommendations",
         kinds={"s3", "duckdb", "parquet"},
@@ -72,7 +53,6 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
         context.instance.add_run_tags(context.run.run_id, {SOURCE_VERSION: source.version})
         size = sum(file.size for file in source.files)
         context.log.info(f"reading {len(source.files)} files, {size:,} bytes from {source.uri}")
-        names = [file.name for file in source.files]
 
         def describe(folders: Mapping[str, Folder]) -> Metadata:
             (folder,) = folders.values()
@@ -82,7 +62,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             return {
                 "source": source.uri,
                 "source_at": dg.MetadataValue.timestamp(source.at),
-                "source_files": len(names),
+                "source_files": len(source.files),
                 "source_bytes": size,
                 "lines": folder.rows,
                 "error_lines": errors,
@@ -90,14 +70,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             }
 
         with installation.session() as session:
-            lines = line_batches(source.storage.blocks(file.path) for file in source.files)
-            rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
-            frame = Frame(
-                SCHEMA,
-                rows,
-                layout.stage(run, NAME),
-                manifest={"source": source.uri, SOURCE_VERSION: source.version},
-            )
+            frame = raw_lines(session, run, source)
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
 
     return batch_inference_raw

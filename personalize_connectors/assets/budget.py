@@ -16,11 +16,10 @@ def over_budget(config: JobConfig, counts: Mapping[str, DeltaCounts]) -> list[st
         settings = config.connectors[name]
         if not isinstance(settings, ProfileSettings):
             continue
-        users = delta.added + delta.changed + delta.removed
-        limits = (
-            ("maxUsers", users, settings.maxUsers),
-            ("maxDataPoints", delta.points, settings.maxDataPoints),
-        )
+        users, points = delta.added + delta.changed + delta.removed, delta.points
+        if not config.delta_check(name):
+            users, points = users + delta.unchanged, points + delta.points_saved
+        limits = (("maxUsers", users, settings.maxUsers), ("maxDataPoints", points, settings.maxDataPoints))
         found += [
             f"{name}: {number:,} are to be sent, over {key} ({most:,}); if that is right, raise connectors.{name}.{key} in "
             "config.json, and run again"

@@ -5,11 +5,12 @@ import time
 import dagster as dg
 
 from personalize_connectors.all_configs import read_configs
+from personalize_connectors.assets.raw_lines import ASSET
 from personalize_connectors.installation import Installation, clear_failures
 from personalize_connectors.jobs import jobs
 from personalize_connectors.side_by_side import side_by_side
 
-CHECK, ASSET = "config_can_be_used", "batch_inference_raw"
+CHECK = "config_can_be_used"
 _AT_ONCE, _SECONDS = 32, 60
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from personalize_connectors import layout
+from personalize_connectors.allowance import Allowance
 from personalize_connectors.assets.still_named import still_named
 from personalize_connectors.connectors.protocol import Connector, Fields
 from personalize_connectors.connectors.registry import connectors
@@ -19,12 +19,11 @@ from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.delivery.state import accepted_state, find_accepted, rejected_in_run
 from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 from personalize_connectors.engine.fingerprints import fingerprints
-from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame, Lines, batches
+from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame, batches
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
 from personalize_connectors.engine.item_documents import Selection, render, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.recommendations import SCHEMA as USERS
-from personalize_connectors.engine.records import RecordForm, with_documents, with_records
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
@@ -46,19 +45,6 @@ _ROWS = pa.schema(
 )
 SCHEMA = _ROWS.append(pa.field("refused", pa.string()))
 Items = list[tuple[str, str | None]]
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What a person allows or asks for in one run.
-
-    Attributes:
-        removals: Remove whoever is missing, however many they are.
-        redrive: Send dead letters of this run again whose reason holds this text.
-    """
-
-    removals: bool = False
-    redrive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,17 +87,23 @@ class Decorating:
 
 @dataclass(frozen=True)
 class Decoration:
-    """What is to be written for a connector.
+    """What is to be delivered to a connector.
 
     Attributes:
-        frames: The records to deliver, and the item documents.
+        what: The connector, as the job configures it.
+        documents: The item documents.
+        rows: The rows to deliver, to be written lazily, without their records.
+        items: The item documents, to be written.
         counts: How the run's records stand to what was accepted.
-        refusals: What breaks a rule; complete once the frames are written.
+        refusals: What breaks a rule; complete once the rows are written.
         unseen: Fields that were asked for and that no item has.
         kept: Why those that are missing are not removed; empty where they are, or where nobody asked for it.
     """
 
-    frames: list[Frame]
+    what: Decorating
+    documents: pa.Table
+    rows: Frame
+    items: Frame
     counts: DeltaCounts
     refusals: Refusals
     unseen: list[str]
@@ -126,6 +118,11 @@ def items_frame(connector: str) -> str:
 def rendering_key(connector: str) -> str:
     """Where the manifest says how a connector's users were rendered."""
     return f"rendering_{connector}"
+
+
+def kept_key(connector: str) -> str:
+    """Where the manifest says why those who are missing were not removed."""
+    return f"missing_kept_{connector}"
 
 
 def recommended_items(session: duckdb.DuckDBPyConnection, users: Folder, metadata: ItemMetadata) -> Items:
@@ -145,7 +142,28 @@ def records_of(what: Decorating, users: Folder, items: Items) -> ds.Dataset:
     return ds.dataset(pa.table([names, itself, *empty], schema=USERS))
 
 
+def is_catalog(connector: str) -> bool:
+    """Whether a connector delivers items; those are compared after the profiles, which say what is still named."""
+    return connectors()[connector].unit == "item"
+
+
 def decorate(
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    run: JobRun,
+    config: JobConfig,
+    users: Folder,
+    items: Items,
+    allowance: Allowance,
+) -> dict[str, Decoration]:
+    """For each connector of a job: render the items, compare the records with what was accepted, and leave them to be written."""
+    return {
+        name: _decorate(session, bucket, run, Decorating(config, name), users, items, allowance)
+        for name in sorted(config.connectors, key=is_catalog)
+    }
+
+
+def _decorate(
     session: duckdb.DuckDBPyConnection,
     bucket: Storage,
     run: JobRun,
@@ -154,17 +172,50 @@ def decorate(
     items: Items,
     allowance: Allowance,
 ) -> Decoration:
-    """Render the items, compare the records with what was accepted, and leave them to be written lazily."""
     documents, records = what.documents(items), records_of(what, users, items)
+    counts, kept = _compare(session, bucket, run, what, users, records, documents, allowance)
+    refusals = Refusals(what.connector, what.settings, documents, what.longest)
+    folder = layout.stage(run, ASSET)
+    return Decoration(
+        what=what,
+        documents=documents,
+        rows=Frame(
+            SCHEMA,
+            _judged(session, what, records, refusals),
+            folder,
+            name=what.name,
+            manifest={
+                "users": users.rows_of(LISTS),
+                rendering_key(what.name): what.connector.rendering(what.settings),
+                kept_key(what.name): kept,
+            },
+        ),
+        items=Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(what.name)),
+        counts=counts,
+        refusals=refusals,
+        unseen=unseen_fields(documents, what.selection),
+        kept=kept,
+    )
+
+
+def _compare(
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    run: JobRun,
+    what: Decorating,
+    users: Folder,
+    records: ds.Dataset,
+    documents: pa.Table,
+    allowance: Allowance,
+) -> tuple[DeltaCounts, str]:
+    """Leave the table `delta_<connector>`; gives its counts, and why those that are missing are not removed."""
     points = what.connector.data_points(what.settings, documents, what.longest)
-    rendering = what.connector.rendering(what.settings)
     scanned = records.to_batches(columns=["user_id", "items"], batch_size=ROWS_PER_BATCH)
-    current = fingerprints(session, scanned, documents, rendering, points)
     present = _present(session, bucket, run, what, users)
     share, kept = _most_removed(what, users, allowance, known=present is not None)
     found = find_accepted(bucket, run.job, what.name)
     compared = Compared(
-        current=current,
+        current=fingerprints(session, scanned, documents, what.connector.rendering(what.settings), points),
         accepted=accepted_state(session, bucket, found),
         rejected=rejected_in_run(session, bucket, run, found, redrive=allowance.redrive),
         present=session.sql("SELECT NULL::VARCHAR AS user_id WHERE false") if present is None else present,
@@ -177,18 +228,7 @@ def decorate(
             f"{counts.missing:,} of {counts.accepted:,} are missing ({counts.missing / counts.accepted:.1%}), more than "
             f"maxRemovalShare ({share:.1%}); if it is right, run with --allow-removals (allow_removals in the launchpad)"
         )
-    refusals = Refusals(what.connector, what.settings, documents, what.longest)
-    folder = layout.stage(run, ASSET)
-    delivered = Frame(
-        SCHEMA.append(pa.field("record", pa.large_binary())),
-        _records(session, run, what, records, documents, refusals),
-        folder,
-        name=what.name,
-        lines=Lines("record", layout.output(run, what.name), what.config.top.recordCompression),
-        manifest={"users": users.rows_of(LISTS), rendering_key(what.name): rendering},
-    )
-    rendered = Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(what.name))
-    return Decoration([delivered, rendered], counts, refusals, unseen_fields(documents, what.selection), kept)
+    return counts, kept
 
 
 def _present(
@@ -223,15 +263,10 @@ def _most_removed(
     return (1.0 if allowance.removals else what.settings.maxRemovalShare), ""
 
 
-def _records(
-    session: duckdb.DuckDBPyConnection,
-    run: JobRun,
-    what: Decorating,
-    records: ds.Dataset,
-    documents: pa.Table,
-    refusals: Refusals,
+def _judged(
+    session: duckdb.DuckDBPyConnection, what: Decorating, records: ds.Dataset, refusals: Refusals
 ) -> Iterator[pa.RecordBatch]:
-    """What is to be delivered, as records; the table `delta_<connector>` says who they are."""
+    """What is to be delivered, judged; the table `delta_<connector>` says who they are."""
     session.register(f"records_{what.name}", records)
     unwanted = "('unchanged', 'held')" if what.config.delta_check(what.name) else "('held')"
     rows = session.sql(
@@ -242,13 +277,5 @@ def _records(
         WHERE change NOT IN {unwanted}
         """
     )
-    judged = (batch.append_column("refused", refusals.column(batch)) for batch in batches(rows, _ROWS))
-    if what.connector.unit == "item":
-        return with_documents(judged, documents)
-    job_info = {"name": run.job.name, "runDateTime": run.run_at.isoformat()}
-    return with_records(judged, documents, RecordForm(run.job.job_type, job_info, _directives(what.settings)))
-
-
-def _directives(settings: ConnectorSettings) -> dict[str, Any]:
-    wanted = ("attributePrefix", "otherAttributes")
-    return {key: getattr(settings, key) for key in wanted if key in settings.model_fields_set}
+    for batch in batches(rows, _ROWS):
+        yield batch.append_column("refused", refusals.column(batch))

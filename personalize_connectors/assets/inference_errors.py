@@ -8,7 +8,8 @@ import dagster as dg
 import pyarrow as pa
 
 from personalize_connectors import layout
-from personalize_connectors.assets.preview import column_schema, table
+from personalize_connectors.assets.checks import INPUTS, clean_inputs
+from personalize_connectors.assets.preview import check_result, column_schema, table
 from personalize_connectors.engine.batch_output import REASONS
 from personalize_connectors.engine.frame import Frame, Lines, batches
 from personalize_connectors.engine.input_errors import SCHEMA, error_rows, input_errors
@@ -19,7 +20,6 @@ from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
 
 NAME = "inference_errors"
-INPUTS = "metadata_and_mapping_are_clean"
 
 _COLUMNS = {
     "input": "batch_output, item_metadata or user_item_mapping.",
@@ -87,15 +87,6 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
             context.log.info(f"{sum(counts.values()):,} lines set aside: {counts or 'none'}")
             metadata_lines = sum(row["input"] == "item_metadata" for row in bad)
-            yield dg.AssetCheckResult(
-                check_name=INPUTS,
-                passed=not bad,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=f"{metadata_lines:,} lines of item metadata and {len(bad) - metadata_lines:,} mapping rows cannot be used",
-                metadata={
-                    "bad_metadata_lines": metadata_lines,
-                    "bad_mapping_rows": len(bad) - metadata_lines,
-                },
-            )
+            yield check_result(clean_inputs(metadata_lines, len(bad) - metadata_lines))
 
     return inference_errors

@@ -1,10 +1,12 @@
-"""What a person sees of a materialization: a few rows as a Markdown table, and column schemas."""
+"""What a person sees of a materialization: a few rows as a Markdown table, column schemas, and checks."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+
+from personalize_connectors.assets.checks import Check
 
 _WIDEST = 120
 _ESCAPES = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]<>|&!#"}
@@ -25,6 +27,18 @@ def column_schema(schema: pa.Schema, descriptions: Mapping[str, str]) -> dict[st
     """The asset definition's metadata entry for its columns."""
     columns = [dg.TableColumn(field.name, str(field.type), descriptions.get(field.name)) for field in schema]
     return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def check_result(check: Check, **more: dg.MetadataValue[Any]) -> dg.AssetCheckResult:
+    """A check as Dagster has it; what stops is an error, so that a blocking check blocks."""
+    severity = dg.AssetCheckSeverity.ERROR if check.stops else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        check_name=check.name,
+        passed=check.passed,
+        severity=severity,
+        description=check.text,
+        metadata={**check.figures, **more},
+    )
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from personalize_connectors.connectors.settings import RateWindow
+from personalize_connectors.connectors.settings import ConnectorSettings, RateWindow
+
+_SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Limits:
     body_bytes: int
     windows: tuple[RateWindow, ...] = ()
 
+    def or_as_set(self, settings: ConnectorSettings) -> Limits:
+        """These, but for what a job's block says itself (`recordsPerRequest`, `rateLimit`)."""
+        windows = self.windows if settings.rateLimit is None else tuple(settings.rateLimit)
+        return Limits(settings.recordsPerRequest or self.records, self.body_bytes, windows)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -50,6 +57,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def success(self) -> bool:
+        """Whether the status says so."""
+        return self.status in _SUCCESS
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ class Connector:
         attributes: The attributes that are written, to find jobs that write the same.
         removes: Whether records that are not in a complete new output are removed.
         data_points: What the destination bills.
-        alternatives: Other shapes of the same, to compare what they cost: name to settings.
+        shape: The name of the chosen shape, where there are others.
+        alternatives: Those others, to compare what they cost: name to settings.
         prepare: Makes what must be there before the first request; whether all is sent, not only what changed.
     """
 
@@ -136,6 +137,7 @@ class Connector:
     attributes: Callable[[Any], frozenset[str]] = lambda _: frozenset()
     removes: Callable[[Any], bool] = lambda _: False
     data_points: Callable[[Any, pa.Table, int], DataPoints] = _no_points
+    shape: Callable[[Any], str] = lambda _: ""
     alternatives: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     prepare: Callable[[Any, Destination, pa.Table, bool], None] = _nothing_to_prepare
 

@@ -16,7 +16,7 @@ from personalize_connectors.connectors.exchange import Quota
 _EPOCH = 1e9  # larger is a moment, smaller is a number of seconds
 _MOST_REQUESTS = 1e9
 _LONGEST_WAIT = 86_400.0
-_DATE_RESOLUTION = 1.0
+_CLOSE = 1.5  # a date is cut to its second, and an answer is on its way for less than one
 
 
 def read_quota(headers: Mapping[str, str], now: float) -> Quota | None:
@@ -24,7 +24,7 @@ def read_quota(headers: Mapping[str, str], now: float) -> Quota | None:
 
     Args:
         headers: Of an answer, names in lower case.
-        now: Seconds since 1970; the `date` header takes its place where they differ by more than that header can say.
+        now: Seconds since 1970; the `date` header takes its place where that shows our clock to be wrong.
     """
     limit = _number(headers.get("x-ratelimit-limit"), 1, _MOST_REQUESTS)
     remaining = _number(headers.get("x-ratelimit-remaining"), 0, _MOST_REQUESTS)
@@ -61,9 +61,9 @@ def _number(text: str | None, least: float, most: float) -> float | None:
 
 
 def _clock(headers: Mapping[str, str], now: float) -> float:
-    """The destination's time: ours, which is finer, unless its whole seconds show that ours is off."""
+    """The destination's time: ours, which is finer than its date, unless it is another."""
     date = _moment(headers.get("date"))
-    return now if date is None or abs(date - now) <= _DATE_RESOLUTION else date
+    return now if date is None or abs(date + 0.5 - now) <= _CLOSE else date
 
 
 @lru_cache(maxsize=4)

@@ -145,13 +145,14 @@ def _send(
             may_send=held,
             say=watch.say,
         )
-        deliver(order, _parcels(rows, documents, what, receipts), lambda done: watch.progress(done, total))
+        parcels = rendered(rows, documents, what, receipts.add)
+        deliver(order, parcels, lambda done: watch.progress(done, total))
 
 
-def _parcels(
-    rows: duckdb.DuckDBPyRelation, documents: pa.Table, what: Dispatch, receipts: ReceiptWriter
+def rendered(
+    rows: duckdb.DuckDBPyRelation, documents: pa.Table, what: Dispatch, refuse: Callable[[Outcome], None]
 ) -> Iterator[Parcel]:
-    """The rows as parcels of a bounded number of bytes, removals last; what was refused here gets its receipt at once."""
+    """The pending rows as parcels of a bounded number of bytes, removals last; `refuse` hears at once of those that are not sent."""
     render = what.connector.renderer(what.settings, documents, what.longest)
     for removal in (False, True):
         call = what.connector.call(what.settings, removal)
@@ -162,7 +163,7 @@ def _parcels(
             if refused.null_count < len(refused):
                 places = {place for place, reason in enumerate(refused.to_pylist()) if reason is not None}
                 reasons = dict(enumerate(refused.drop_null().to_pylist()))
-                receipts.add(Outcome(parcel.only(places), "rejected", "", reasons, "", 0))
+                refuse(Outcome(parcel.only(places), "rejected", "", reasons, "", 0))
                 parcel = parcel.without(places)
             if len(parcel):
                 yield parcel

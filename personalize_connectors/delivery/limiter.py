@@ -16,16 +16,18 @@ from personalize_connectors.connectors.exchange import Quota
 from personalize_connectors.connectors.settings import RateWindow
 from personalize_connectors.delivery.rate_windows import CountedWindow, ToldWindow
 
-_SOON = 0.02
+_SOON = 0.02  # seconds after which an answer may have made room
 _NO_WINDOW = 1.0  # seconds to wait after a 429 that nothing explains
-_SPREAD, _WIDEST_SPREAD = 0.02, 0.5  # of a window: who waited for its end wakes that much later
-_ROUNDING = 1.0  # headers count in whole seconds
-_LATE_ANSWERS = 0.5  # seconds in which answers to what was in flight at an edge are expected
-_NEARLY = 1.05
+_SPREAD, _WIDEST_SPREAD = (
+    0.02,
+    0.5,
+)  # of a window, and in seconds: who waited for its end wakes so much later at most
 _FIRST_STEP, _LARGEST_STEP = (
     0.02,
     0.5,
 )  # seconds from a 429 to where the destination's window is thought to end
+_A_LITTLE = 1.0  # seconds to wait, as a header in whole seconds has them
+_NEARLY = 1.05
 
 
 class RateLimiter:
@@ -51,10 +53,7 @@ class RateLimiter:
         self._told = ToldWindow()
         self._now, self._jitter = now, jitter
         shortest = by_length[0].seconds if by_length else _NO_WINDOW
-        longest = by_length[-1].seconds if by_length else math.inf
         self._spread = min(_WIDEST_SPREAD, _SPREAD * shortest)
-        self._slack = min(_ROUNDING, longest / 2)
-        self._late_answers = min(_LATE_ANSWERS, longest / 4)
         self._sent = deque[float](maxlen=by_length[0].requests if by_length else 0)
         self._in_flight = 0
         self._paused_until = self._refused_at = 0.0
@@ -96,8 +95,8 @@ class RateLimiter:
         full = quota is not None and not quota.remaining
         wait = retry_after or (quota.reset_in if quota and full else None) or 0.0
         if not self._sent_before_pause:
-            learned = self._explain(now)
-            wait = wait or learned
+            expected = self._explain(now, asked=wait)
+            wait = wait or expected
             self._sent_before_pause, self._refused_at, self._trying = self._in_flight, now, True
         self._paused_until = max(self._paused_until, now + wait)
         self._arrive()
@@ -120,33 +119,23 @@ class RateLimiter:
         return bool(self._windows) and self._windows[0].narrow(self._in_flight)
 
     def _hear(self, quota: Quota | None, now: float) -> None:
-        """Take what is told of the longest window."""
+        """Take what is told, which is of the longest window."""
         if quota is None:
             return
-        if self._windows and quota.limit:
-            self._windows[-1].limit = min(self._windows[-1].configured, quota.limit)
-        end = self._end_told(quota.reset_in, now)
+        end, seconds = now + quota.reset_in if quota.reset_in else None, math.inf
+        if self._windows:
+            longest = self._windows[-1]
+            longest.limit = min(longest.configured, quota.limit or longest.limit)
+            end, seconds = longest.end_told(quota.reset_in, now), longest.seconds
         if quota.remaining is not None and end is not None:
-            self._told.hear(quota.remaining, end, self._slack)
+            self._told.hear(quota.remaining, end, seconds)
 
-    def _end_told(self, reset_in: float | None, now: float) -> float | None:
-        """When the window ends that was told of, or None where that may be one that is over."""
-        told = None if reset_in is None else now + reset_in
-        if reset_in == 0 or not self._windows:
-            return told if reset_in else None
-        longest = self._windows[-1]
-        if self._late(longest, now):
-            return None
-        if told is None or -self._slack <= told - longest.end <= max(_ROUNDING, longest.seconds / 2):
-            return longest.end
-        over = told < longest.end and told - now <= _ROUNDING
-        return None if over else told
-
-    def _explain(self, now: float) -> float:
+    def _explain(self, now: float, asked: float) -> float:
         """Learn from a 429 although there was room by our count; return the seconds until there may be room.
 
-        Either the destination's clock differs from ours: its window ends a little later than this moment. Our last requests show it,
-        where they fill a window, or where this one has taken none. Or somebody else sends: then less is safe, unless we are told.
+        Either the destination's clock differs from ours, and its window ends a little later than this moment: our own requests show
+        it, where the last of them fill a window, or where this one has taken none. It asks to wait no longer then. Or somebody else
+        sends: then less is safe, unless we are told what is left.
         """
         if not self._windows:
             return _NO_WINDOW
@@ -155,16 +144,17 @@ class RateLimiter:
         told = len(self._windows) == 1 and now < self._told.end
         ours = len(self._sent) >= window.limit and now - self._sent[-window.limit] <= _NEARLY * window.seconds
         if not taken or (ours and not told):
-            recent = now - self._refused_at < 2 * window.seconds
-            self._step = min(2 * self._step, _LARGEST_STEP) if recent else _FIRST_STEP
-            self._shift = math.remainder(now + self._step, window.seconds)
-            self._move()
-        elif self._late(window, now):
+            if asked <= _A_LITTLE:
+                self._shift_windows(now, window.seconds)
+        elif window.may_be_late(now):
             return _SOON
         elif not told:
             window.share(taken)
         return window.end - now
 
-    def _late(self, window: CountedWindow, now: float) -> bool:
-        """Whether an answer may be to a request that was counted in the window before."""
-        return window.carried > 0 and now < window.begin + self._late_answers
+    def _shift_windows(self, now: float, seconds: int) -> None:
+        """Let a window end a step from now; twice the last step where that was not enough."""
+        again = now - self._refused_at < 2 * seconds
+        self._step = min(2 * self._step, _LARGEST_STEP) if again else _FIRST_STEP
+        self._shift = math.remainder(now + self._step, seconds)
+        self._move()

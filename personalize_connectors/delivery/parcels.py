@@ -36,16 +36,25 @@ class Parcel:
         """The records but for those at these places."""
         return self.only(set(range(len(self))) - places)
 
+    def size(self, envelope: Envelope) -> int:
+        """Bytes of the request's body."""
+        first, last = self._span(envelope)
+        return len(envelope.before) + last - first + len(envelope.after)
+
     def body(self, envelope: Envelope) -> bytes:
         """The request's body; the fragments go in as one slice, without the last separator."""
-        _, offsets, data = self.bodies.buffers()
-        places = np.frombuffer(offsets, np.int64, len(self) + 1, self.bodies.offset * 8)
-        last = int(places[-1]) - len(envelope.separator)
-        return b"".join((envelope.before, memoryview(data)[int(places[0]) : last], envelope.after))
+        first, last = self._span(envelope)
+        fragments = memoryview(self.bodies.buffers()[2])[first:last]
+        return b"".join((envelope.before, fragments, envelope.after))
 
     def part(self, start: int, end: int) -> Parcel:
         """The records from one place to another."""
         return Parcel(self.users.slice(start, end - start), self.bodies.slice(start, end - start), self.call)
+
+    def _span(self, envelope: Envelope) -> tuple[int, int]:
+        """Where the fragments begin and end in their buffer, without the last separator."""
+        places = np.frombuffer(self.bodies.buffers()[1], np.int64, len(self) + 1, self.bodies.offset * 8)
+        return int(places[0]), int(places[-1]) - len(envelope.separator)
 
 
 def cut(parcel: Parcel, records: int, size: int) -> Iterator[Parcel]:

@@ -35,27 +35,53 @@ class Recovered:
     unknown: int = 0
 
 
+@dataclass(frozen=True)
+class Left:
+    """What one delivery left that died.
+
+    Attributes:
+        folder: Where.
+        delivery: Its name.
+        paths: Its plans and its journal.
+        receipts: What they come to: receipts that it could not write.
+    """
+
+    folder: str
+    delivery: str
+    paths: list[str]
+    receipts: pa.Table
+
+
 def recover(bucket: Storage, job: Job, connector: str) -> Recovered:
     """Write the receipts that deliveries of a job's connector could not write before they died; under the lease."""
+    counts = dict.fromkeys(_STATUSES, 0)
+    for left in left_behind(bucket, job, connector):
+        if len(left.receipts):
+            path = receipts_file(_receipts_folder(left.folder), left.delivery)
+            write_receipts(bucket, path, left.receipts)
+            if letters := letters_without_payload(left.receipts):
+                name = path.rpartition("/")[2].replace(".parquet", ".json")
+                bucket.write(f"{left.folder.replace('/in_flight/', '/dead_letters/')}/{name}", letters)
+        for entry in pc.value_counts(left.receipts["status"]).to_pylist():
+            counts[entry["values"]] += entry["counts"]
+        for path in sorted(left.paths, key=lambda path: path.endswith(JOURNAL)):
+            bucket.remove(path)
+    return Recovered(counts["accepted"], counts["rejected"], counts["unknown"])
+
+
+def left_behind(bucket: Storage, job: Job, connector: str) -> Iterator[Left]:
+    """What deliveries of a job's connector left that died, or that go on right now; writes nothing."""
     deliveries: dict[tuple[str, str], list[str]] = defaultdict(list)
     for found in bucket.objects(layout.delivered(job, connector, "in_flight")):
         folder, _, name = found.path.rpartition("/")
         deliveries[folder, name.removesuffix(JOURNAL).partition("-")[0]].append(found.path)
-    counts = dict.fromkeys(_STATUSES, 0)
     for (folder, delivery), paths in deliveries.items():
-        receipts = folder.replace("/in_flight/", "/receipts/")
-        table = _receipts(bucket, receipts, delivery, paths)
-        if len(table):
-            path = receipts_file(receipts, delivery)
-            write_receipts(bucket, path, table)
-            if letters := letters_without_payload(table):
-                name = path.rpartition("/")[2].replace(".parquet", ".json")
-                bucket.write(f"{folder.replace('/in_flight/', '/dead_letters/')}/{name}", letters)
-        for entry in pc.value_counts(table["status"]).to_pylist():
-            counts[entry["values"]] += entry["counts"]
-        for path in sorted(paths, key=lambda path: path.endswith(JOURNAL)):
-            bucket.remove(path)
-    return Recovered(counts["accepted"], counts["rejected"], counts["unknown"])
+        receipts = _receipts(bucket, _receipts_folder(folder), delivery, paths)
+        yield Left(folder, delivery, paths, receipts)
+
+
+def _receipts_folder(in_flight: str) -> str:
+    return in_flight.replace("/in_flight/", "/receipts/")
 
 
 def _receipts(bucket: Storage, receipts: str, delivery: str, paths: list[str]) -> pa.Table:

@@ -43,6 +43,7 @@ class Sending:
         self._loop = asyncio.new_event_loop()
         self._queue: asyncio.Queue[Slice | None] = asyncio.Queue()
         self._room = threading.Semaphore(_SLICES_AHEAD)
+        self._turn = asyncio.Lock()
         self._here: deque[tuple[str, Parcel]] = deque()
         self._all_here = False
         self._stop = asyncio.Event()
@@ -105,17 +106,23 @@ class Sending:
             raise
 
     async def _next(self) -> tuple[str, Parcel] | None:
-        while not self._here or self._stop.is_set():
+        while not self._stop.is_set():
+            if self._here:
+                return self._here.popleft()
             if self._all_here:
                 return None
-            requests = await self._queue.get()
-            if requests is None:
-                self._all_here = True
-                self._queue.put_nowait(None)  # for the next who waits
-            else:
-                self._room.release()
-                self._here.extend(requests)
-        return self._here.popleft()
+            async with self._turn:  # one at a time waits for a slice, or each would take one
+                if not self._here and not self._all_here:
+                    await self._await_slice()
+        return None
+
+    async def _await_slice(self) -> None:
+        requests = await self._queue.get()
+        if requests is None:
+            self._all_here = True
+        else:
+            self._room.release()
+            self._here.extend(requests)
 
     def _halt(self) -> None:
         self._stop.set()
@@ -176,6 +183,7 @@ class Sending:
         else:
             verdict = self._what.connector.verdict(answer, tries.parcel.users["user_id"])
             self._tell_limiter(verdict)
+            _check_places(verdict, len(tries.parcel), self._what.connector.name)
         tries.doubtful = doubtful or (verdict.outcome == "retry" and verdict.uncertain)
         if verdict.outcome == "retry" and not tries.doubtful:
             self._what.ahead.note(request, NOT_APPLIED, attempt=tries.number, at=time.time())
@@ -276,3 +284,10 @@ class Sending:
             )
         self._what.receipts.add(Outcome(tries.parcel, status, text, rejected, request, tries.number))
         self.concluded += len(tries.parcel)
+
+
+def _check_places(verdict: Verdict, records: int, connector: str) -> None:
+    if wrong := [place for place in verdict.rejected if not 0 <= place < records]:
+        raise DeliveryRefused(
+            f"the connector {connector} took an answer to reject record {wrong[0]} of a request of {records}; its verdict is wrong"
+        )

@@ -6,11 +6,12 @@ no fingerprint stands for it, and whatever comes next is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from personalize_connectors import layout
 from personalize_connectors.delivery.receipts import SCHEMA as RECEIPTS
@@ -52,6 +53,7 @@ class Accepted:
         unfolded: Those of them that the snapshot does not hold.
         in_flight: What a delivery was about to send that did not end, or has not yet.
         newest_run: The newest run that delivered anything.
+        concluded: Receipts that a recovery would write; then nothing is in flight.
     """
 
     snapshot: tuple[str, ...]
@@ -59,6 +61,11 @@ class Accepted:
     unfolded: tuple[str, ...]
     in_flight: tuple[str, ...]
     newest_run: datetime | None
+    concluded: pa.Table | None = None
+
+    def after_recovery(self, receipts: pa.Table) -> Accepted:
+        """As it is once a recovery has written these receipts."""
+        return replace(self, in_flight=(), concluded=receipts)
 
 
 def find_accepted(bucket: Storage, job: Job, connector: str) -> Accepted:
@@ -110,9 +117,9 @@ def _last_words(session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: A
     """A query of what is known last of each user; a removal and an uncertain record have marks for a fingerprint."""
     session.register("snapshot", _scan(bucket, accepted.snapshot, SCHEMA))
     known = f"SELECT user_id, coalesce(fingerprint, {_UNCERTAIN}) AS fingerprint, accepted_at FROM snapshot"
-    if not accepted.unfolded and not accepted.in_flight:
+    if not accepted.unfolded and not accepted.in_flight and accepted.concluded is None:
         return known
-    session.register("unfolded", _scan(bucket, accepted.unfolded, RECEIPTS))
+    session.register("unfolded", _unfolded(bucket, accepted))
     session.register("in_flight", _scan(bucket, accepted.in_flight, PLAN))
     return f"""
     SELECT user_id, arg_max(fingerprint, accepted_at) AS fingerprint, max(accepted_at) AS accepted_at FROM (
@@ -151,8 +158,15 @@ def _of_run(run: JobRun, accepted: Accepted) -> tuple[str, ...]:
     return tuple(path for path in accepted.receipts if layout.run_at_of(path) == run.run_at)
 
 
-def _scan(bucket: Storage, paths: tuple[str, ...], schema: pa.Schema) -> object:
-    return bucket.dataset(list(paths), schema) if paths else schema.empty_table()
+def _unfolded(bucket: Storage, accepted: Accepted) -> ds.Dataset:
+    written = _scan(bucket, accepted.unfolded, RECEIPTS)
+    if accepted.concluded is None:
+        return written
+    return ds.dataset([written, ds.dataset(accepted.concluded)])
+
+
+def _scan(bucket: Storage, paths: tuple[str, ...], schema: pa.Schema) -> ds.Dataset:
+    return bucket.dataset(list(paths), schema) if paths else ds.dataset(schema.empty_table())
 
 
 def pending(
@@ -189,7 +203,7 @@ def sent_without_answer(
     session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted, rows: duckdb.DuckDBPyRelation
 ) -> tuple[int, int]:
     """How many of the pending rows were sent before and never answered, and their data points: billed twice, perhaps."""
-    session.register("unfolded", _scan(bucket, accepted.unfolded, RECEIPTS))
+    session.register("unfolded", _unfolded(bucket, accepted))
     rows.create_view("pending", replace=True)
     found = session.execute(
         """

@@ -33,6 +33,7 @@ PLAN = pa.schema(
         ("planned_at", pa.timestamp("us", tz="UTC")),
     ]
 )
+_REPEATED = ["delivery", "request", "planned_at"]
 JOURNAL = ".journal"
 SENT = "sent"
 NOT_APPLIED = "not applied"
@@ -74,7 +75,8 @@ class WriteAhead:
         self._open_journal()
         path = f"{self._folder}/{self.delivery}-{len(self._plans):06d}.parquet"
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.table(columns, schema=PLAN), sink, compression="zstd")
+        # Quick to write, for it is read only after a kill.
+        pq.write_table(pa.table(columns, schema=PLAN), sink, compression="none", use_dictionary=_REPEATED)
         self._storage.write(path, sink.getvalue().to_pybytes())
         self._plans.append(path)
         return list(zip(named, parcels, strict=True))

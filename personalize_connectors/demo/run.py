@@ -15,13 +15,14 @@ import requests
 from rich.markup import escape
 
 from personalize_connectors import layout
-from personalize_connectors.console import out, show_outcome, showing_progress
+from personalize_connectors.console import show_outcome
 from personalize_connectors.demo.shop import DAYS, PERSONAL_JOB, SIMILAR_JOB, ShopSize, write_day
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.instance import open_instance
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.runs import execute
 from personalize_connectors.settings import read_settings
+from personalize_connectors.terminal import out, showing_progress
 
 _OUTPUTS = "personalize/batch_inference"
 

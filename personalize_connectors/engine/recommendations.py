@@ -89,3 +89,11 @@ def lines_naming_nobody(session: duckdb.DuckDBPyConnection, job_type: str) -> in
     """Error lines that can hide users who are not gone, for nobody knows whose they are. After `last_lines`."""
     nameless = "" if job_type == "user_segmentation" else "AND query IS NULL"
     return number(session, f"SELECT count(*) FROM raw WHERE reason IS NOT NULL {nameless}")
+
+
+def error_reasons(session: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The error lines by reason, most first. After `last_lines`."""
+    rows = session.execute(
+        "SELECT reason, count(*) AS n FROM raw WHERE reason IS NOT NULL GROUP BY reason ORDER BY n DESC, reason"
+    ).fetchall()
+    return dict(rows)

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from personalize_connectors.emulators.braze import running
+from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.assets.runs import World
 
 
@@ -23,9 +24,20 @@ def instance():
 
 @pytest.fixture
 def world(tmp_path, emulator, instance, monkeypatch):
-    """An empty bucket, an empty Braze, and the environment that leads to both."""
+    """An empty bucket in a folder, an empty Braze, and the environment that leads to both."""
+    return installed(open_storage(str(tmp_path)), emulator, instance, monkeypatch)
+
+
+@pytest.fixture
+def s3_world(s3_bucket, emulator, instance, monkeypatch):
+    """The same with a prefix of an S3 bucket."""
+    return installed(open_storage(f"s3://{s3_bucket}/some/where"), emulator, instance, monkeypatch)
+
+
+def installed(bucket, emulator, instance, monkeypatch):
+    """Empty Braze and set the environment."""
     emulator.reset()
-    monkeypatch.setenv("CONNECTORS_ROOT", str(tmp_path))
+    monkeypatch.setenv("CONNECTORS_ROOT", bucket.url)
     monkeypatch.setenv("BRAZE_REST_ENDPOINT_URL", emulator.url)
     monkeypatch.setenv("BRAZE_API_KEY", emulator.api_key)
-    return World(tmp_path, emulator, instance)
+    return World(bucket, emulator, instance)

@@ -1,4 +1,4 @@
-"""One installation for a test: a bucket in a folder, the emulator as Braze, and the real job in this process."""
+"""One installation for a test: a bucket in a folder or on S3, the emulator as Braze, and the real job in this process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from personalize_connectors.definitions import JOB, defs
 from personalize_connectors.emulators.braze import RunningEmulator
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.partitions import register
+from personalize_connectors.storage import Storage
 
 DAYS = tuple(datetime(2026, 11, day, 3, tzinfo=UTC) for day in (21, 22, 23))
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -59,9 +60,15 @@ def launch(
 class World:
     """A bucket, a destination and a Dagster instance."""
 
-    root: Path
+    bucket: Storage
     emulator: RunningEmulator
     instance: dg.DagsterInstance
+
+    @property
+    def root(self) -> Path:
+        """The bucket, where it is a folder."""
+        assert self.bucket.local
+        return self.bucket.local
 
     def configure(
         self,
@@ -97,9 +104,7 @@ class World:
 
     def write(self, path: str, content: str) -> None:
         """Write a file of the bucket."""
-        place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content, encoding="utf-8")
+        self.bucket.write(path, content.encode())
 
     def run(self, job: Job, day: int, *, allow_user_drop: bool = False, **decorating: Any) -> Outcome:
         """Run a job of a day; `decorating` is the config of decorated_recommendations."""

@@ -1,12 +1,15 @@
 """The connectors that are installed, against the protocol that each keeps."""
 
+from importlib.metadata import EntryPoint
+
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
 from personalize_connectors.connectors.braze_catalog import CONNECTOR as CATALOG
 from personalize_connectors.connectors.protocol import FIELD_ACTIONS, RECORD_ACTIONS, Connector
-from personalize_connectors.connectors.registry import before, connectors
+from personalize_connectors.connectors.registry import GROUP, before, connectors, load
 from personalize_connectors.connectors.settings import ConnectorSettings
+from personalize_connectors.errors import BadSettings
 
 
 def test_finds_what_is_installed():
@@ -17,6 +20,29 @@ def test_finds_what_is_installed():
 def test_items_are_there_before_the_profiles_that_name_them():
     """Connectors of items deliver before those of users."""
     assert (before(CONNECTOR), before(CATALOG)) == (["braze_catalog"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        (
+            "hook",
+            "no_such_module:CONNECTOR",
+            "cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        ("hook", "json:dumps", "is a function; it must be a value of Connector"),
+        (
+            "hook",
+            "personalize_connectors.connectors.braze:CONNECTOR",
+            "calls itself 'braze'; both must be the same name of small letters, digits and _",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_an_entry_point(name, value, text):
+    """An entry point that is no connector of its name is an error that names it and says what would be right."""
+    with pytest.raises(BadSettings) as raised:
+        load(EntryPoint(name, value, GROUP))
+    assert str(raised.value) == f"the connector {name!r} that is installed as {value} {text}"
 
 
 @pytest.mark.parametrize("name", connectors())

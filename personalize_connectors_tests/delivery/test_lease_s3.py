@@ -4,18 +4,16 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 
 import pytest
-from obstore.store import S3Store
 
 from personalize_connectors.delivery.lease import LeaseNote, Timing, lease
 from personalize_connectors.emulators.braze import running
 from personalize_connectors.errors import DeliveryBusy
-from personalize_connectors.storage import Storage, open_storage
+from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.delivery.test_lease import Clock, leases, note
 from personalize_connectors_tests.delivery.test_sender import batch, named, send
-from personalize_connectors_tests.s3 import serving
+from personalize_connectors_tests.s3 import impatient, serving
 from personalize_connectors_tests.until import until
 
 
@@ -100,10 +98,3 @@ def test_who_lost_it_stops_sending(tmp_path, s3_bucket, loss):
                 send(open_storage(str(tmp_path)), emulator, parcels(), may_send=held)
         assert sorted(emulator.profiles()) == sorted(named(75))
     assert b'"ended":true' not in open_storage(f"s3://{s3_bucket}").read("lease/00000001.json")
-
-
-def impatient(url, name):
-    """A bucket of an S3 that is given up soon."""
-    retries = {"max_retries": 1, "retry_timeout": timedelta(seconds=1)}
-    store = S3Store(name, endpoint=url, client_options={"allow_http": True}, retry_config=retries)
-    return Storage(f"s3://{name}", store, None)

@@ -327,6 +327,21 @@ def test_a_lost_lease_stops_the_sending(bucket, emulator):
     assert outcomes(bucket) == accepted(named(75))
 
 
+def test_no_more_is_planned_than_will_soon_be_sent(bucket, emulator):
+    """However many requests are in flight, only a few slices of 200 requests are taken before they are sent."""
+    emulator.faults(delay_seconds=0.01)
+    sent = []
+
+    def slices():
+        for number in range(6):
+            sent.append(emulator.stats()["requests"])
+            yield batch([f"{number}-{user}" for user in named(200)])
+
+    one_each = replace(BRAZE_LIMITS, records=1)
+    send(bucket, emulator, slices(), pace=replace(PACE, in_flight=8), limits=one_each)
+    assert [before >= 200 * (number - 3) - 8 for number, before in enumerate(sent)] == [True] * 6
+
+
 def test_the_rate_is_kept(bucket):
     """Within the windows that are set no request is answered that there were too many."""
     window = RateWindow(requests=10, seconds=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from personalize_connectors.cli import emulate_braze
+from personalize_connectors.cli_emulate import emulate_braze
 from personalize_connectors.emulators.braze import (
     PRESETS,
     BrazeEmulatorSettings,

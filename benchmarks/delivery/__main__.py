@@ -1,0 +1,70 @@
+"""How fast the delivery engine is, in three parts (all of them, unless some are named).
+
+emulator   our engine with the Braze connector, rendering included, against the Braze emulator without a limit
+clients    our engine, with bodies that were rendered before, and other HTTP clients, in turns
+limit      which share of a rate limit our engine reaches, and how many requests are over it
+
+Clients run on one processor and servers on another, each in a process of its own. Figures are medians of the rounds, with
+the lowest and the highest; `us` are microseconds of a processor per request, `busy` is the share of the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from benchmarks.delivery.against_clients import against_clients
+from benchmarks.delivery.against_emulator import against_emulator
+from benchmarks.delivery.at_limit import at_limit
+from benchmarks.delivery.figures import Target
+from benchmarks.delivery.processes import pinned
+
+_PARTS = ("emulator", "clients", "limit")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.delivery",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(_PARTS)}")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a client in a round; 3 by default")
+    parser.add_argument(
+        "--quick", action="store_true", help="3 rounds instead of 7, and 5 s at a limit, not 15"
+    )
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a target does not hold")
+    given = parser.parse_args()
+    if unknown := set(given.parts) - set(_PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}")
+    rounds, at_limit_seconds = (3, 5.0) if given.quick else (7, 15.0)
+    targets = measure(given.parts or _PARTS, given.seconds, rounds, at_limit_seconds)
+    sys.exit(given.check and not all(target.holds for target in targets))
+
+
+def measure(parts: Sequence[str], seconds: float, rounds: int, at_limit_seconds: float) -> list[Target]:
+    """Show the figures of these parts, and which of their targets hold."""
+    console, targets = Console(width=110), list[Target]()
+    if not pinned():
+        console.print("There are no two processors to choose: clients and servers take each other's time.")
+    if "emulator" in parts:
+        console.print(against_emulator(seconds, rounds))
+    if "clients" in parts:
+        tables, held = against_clients(seconds, rounds)
+        console.print(*tables)
+        targets += held
+    if "limit" in parts:
+        shown, held = at_limit(at_limit_seconds)
+        console.print(shown)
+        targets += held
+    for target in targets:
+        console.print(f"{'holds' if target.holds else 'MISSED'}   {target.text}")
+    return targets
+
+
+if __name__ == "__main__":
+    main()

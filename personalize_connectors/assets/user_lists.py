@@ -1,0 +1,98 @@
+"""One row per user, to be written: the core of `user_recommendations`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from personalize_connectors import layout
+from personalize_connectors.assets.decoration import ASSET as DECORATED
+from personalize_connectors.assets.decoration import LISTS, NAMELESS_LINES, PRESENT
+from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
+from personalize_connectors.engine.merge import item_lists, merged
+from personalize_connectors.engine.recommendations import (
+    SCHEMA,
+    LastLines,
+    error_reasons,
+    last_lines,
+    lines_naming_nobody,
+    of_segments,
+    of_users,
+    users_with_errors,
+)
+from personalize_connectors.folders import Folder
+from personalize_connectors.inputs import item_mapping
+from personalize_connectors.job_config import JobConfig
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.storage import Storage
+
+ASSET = "user_recommendations"
+
+_PRESENT = pa.schema([("user_id", pa.string())])
+
+
+@dataclass(frozen=True)
+class UserLists:
+    """The users of a run.
+
+    Attributes:
+        frames: Their lists, and the users whose line was an error, to be written lazily.
+        repeated: Earlier lines of the same query, which are left out.
+        errors: Lines that carry no recommendation, by reason.
+        set_aside: Mapping rows that cannot be used.
+    """
+
+    frames: list[Frame]
+    repeated: int
+    errors: dict[str, int]
+    set_aside: SetAside
+
+
+def user_lists(
+    session: duckdb.DuckDBPyConnection, bucket: Storage, run: JobRun, config: JobConfig, raw: Folder
+) -> UserLists:
+    """Make the lists of the users out of the typed lines, and out of the mapping of related items."""
+    set_aside = SetAside()
+    lines = last_lines(session, raw.scan())
+    rows = _users(session, bucket, run, config, lines, set_aside)
+    nameless = lines_naming_nobody(session, run.job.job_type)
+    folder = layout.stage(run, ASSET)
+    present = batches(users_with_errors(session, run.job.job_type), _PRESENT)
+    frames = [
+        Frame(SCHEMA, rows, folder, name=LISTS, manifest={NAMELESS_LINES: nameless}),
+        Frame(_PRESENT, present, folder, name=PRESENT),
+    ]
+    return UserLists(frames, lines.repeated, error_reasons(session), set_aside)
+
+
+def previous_users(bucket: Storage, run: JobRun) -> int | None:
+    """The users of the newest earlier run of the same job that was not stopped; None where there is none."""
+    found = [
+        (at, entry.path.removesuffix(f"/{layout.SUCCESS}"))
+        for entry in bucket.objects(layout.stages(run.job, DECORATED))
+        if entry.name == layout.SUCCESS and (at := layout.run_at_of(entry.path)) and at < run.run_at
+    ]
+    manifest = bucket.manifest(max(found)[1]) if found else None
+    return int(manifest["users"]) if manifest else None
+
+
+def _users(
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    run: JobRun,
+    config: JobConfig,
+    lines: LastLines,
+    set_aside: SetAside,
+) -> Iterator[pa.RecordBatch]:
+    longest = config.top.itemsPerUser
+    if run.job.job_type == "related_items":
+        mapped = items_by_user(session, item_mapping(bucket, run.job, set_aside))
+        lists = item_lists(lines.relation.to_arrow_table())
+        return merged(batches(mapped, MAPPED), lists, config.top.userItemPolicy, longest)
+    if run.job.job_type == "user_segmentation":
+        return batches(of_segments(lines, longest), SCHEMA)
+    return batches(of_users(lines, longest), SCHEMA)

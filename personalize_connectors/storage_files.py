@@ -1,0 +1,75 @@
+"""Objects of a store as Arrow files, for scans."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import obstore
+import pyarrow as pa
+from obstore.store import ObjectStore
+from pyarrow import fs
+
+
+def arrow_files(store: ObjectStore) -> fs.FileSystem:
+    """A file system for reading, by the store's own paths."""
+    return fs.PyFileSystem(_Files(store))
+
+
+class _ObjectFile:
+    """A file for Arrow, which asks for the ranges that it needs; each is a request."""
+
+    closed = False
+
+    def __init__(self, store: ObjectStore, path: str) -> None:
+        self._store, self._path, self._at = store, path, 0
+        self._size = obstore.head(store, path)["size"]
+
+    def read(self, length: int = -1) -> bytes:
+        left = max(0, self._size - self._at)
+        length = left if length < 0 else min(length, left)
+        if not length:
+            return b""
+        found = obstore.get_range(self._store, self._path, start=self._at, length=length)
+        self._at += length
+        return bytes(found)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _never_asked(*_: Any) -> Any:
+    raise NotImplementedError
+
+
+class _Files(fs.FileSystemHandler):  # type: ignore[misc] # Arrow has no types
+    """What Arrow asks of a file system in order to read files whose paths it is given."""
+
+    create_dir = delete_dir = delete_dir_contents = delete_root_dir_contents = delete_file = _never_asked
+    get_file_info = copy_file = move = open_append_stream = open_output_stream = get_file_info_selector = (
+        _never_asked
+    )
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def get_type_name(self) -> str:
+        return "store"
+
+    def normalize_path(self, path: str) -> str:
+        return path
+
+    def open_input_file(self, path: str) -> pa.NativeFile:
+        return pa.PythonFile(_ObjectFile(self._store, path), mode="r")
+
+    open_input_stream = open_input_file
