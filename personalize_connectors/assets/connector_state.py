@@ -12,11 +12,11 @@ from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.delivery.state import (
     SCHEMA,
     Accepted,
-    accepted_state,
     find_accepted,
     not_in_state,
+    snapshot,
 )
-from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.engine.frame import Frame
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
@@ -63,13 +63,7 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
         with clear_failures(), installation.session() as session:
             for name in read_config(bucket, run.job).connectors:
                 found[name] = accepted = find_accepted(bucket, run.job, name)
-                session.execute(f'DROP TABLE IF EXISTS "state_{name}"')
-                accepted_state(session, bucket, accepted).create(f"state_{name}")
-                rows = batches(session.table(f"state_{name}"), SCHEMA)
-                folder = layout.delivered_run(run, name, "state")
-                frames.append(
-                    Frame(SCHEMA, rows, folder, manifest={"folded": accepted.receipts}, replaces_last=True)
-                )
+                frames.append(snapshot(session, bucket, run, name, accepted))
 
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 for name, accepted in found.items():

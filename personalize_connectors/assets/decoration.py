@@ -223,7 +223,7 @@ def _compare(
         points_of_removal=points.per_removal,
     )
     counts = compare(session, compared, f"delta_{what.name}", most_removed=share)
-    if share is not None and counts.missing and not counts.removed:
+    if share is not None and counts.missing > share * counts.accepted:
         kept = (
             f"{counts.missing:,} of {counts.accepted:,} are missing ({counts.missing / counts.accepted:.1%}), more than "
             f"maxRemovalShare ({share:.1%}); if it is right, run with --allow-removals (allow_removals in the launchpad)"

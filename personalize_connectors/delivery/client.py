@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 
@@ -32,10 +33,21 @@ class NoAnswer:
     sent: bool
 
 
+class Client(Protocol):
+    """What sends requests to one destination."""
+
+    async def send(self, call: Call, body: bytes) -> Answer | NoAnswer:
+        """Make a call, and read its answer to the end."""
+        ...
+
+
+Connect = Callable[[Destination, int, Timeouts], AbstractAsyncContextManager[Client]]
+
+
 @asynccontextmanager
 async def open_client(
     destination: Destination, connections: int, timeouts: Timeouts
-) -> AsyncIterator[Client]:
+) -> AsyncIterator[HttpClient]:
     """A client that keeps its connections, for one event loop."""
     connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=30)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.read)
@@ -45,12 +57,12 @@ async def open_client(
         headers=dict(destination.headers),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        yield Client(session, destination.url)
+        yield HttpClient(session, destination.url)
 
 
 @dataclass(frozen=True)
-class Client:
-    """Sends requests to one destination; what a redirect points to is not followed."""
+class HttpClient:
+    """Sends requests over HTTP; what a redirect points to is not followed."""
 
     session: aiohttp.ClientSession
     url: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
@@ -14,6 +14,7 @@ from personalize_connectors import layout
 from personalize_connectors.connectors.exchange import Destination
 from personalize_connectors.connectors.protocol import Connector
 from personalize_connectors.connectors.settings import ConnectorSettings
+from personalize_connectors.delivery.client import Connect, open_client
 from personalize_connectors.delivery.lease import lease
 from personalize_connectors.delivery.order import Order, Pace
 from personalize_connectors.delivery.outcomes import Outcome
@@ -53,6 +54,8 @@ class Dispatch:
         longest: The longest list a user gets.
         delta: Whether only what changed is sent.
         allow_older: Deliver though a newer run was delivered already.
+        pace: How patiently to send; as widely as the settings say.
+        connect: Opens a client of the destination.
     """
 
     bucket: Storage
@@ -64,6 +67,8 @@ class Dispatch:
     longest: int
     delta: bool
     allow_older: bool = False
+    pace: Pace = field(default_factory=Pace)
+    connect: Connect = open_client
 
 
 @dataclass(frozen=True)
@@ -141,9 +146,10 @@ def _send(
             receipts=receipts,
             ahead=ahead,
             report=report,
-            pace=Pace(in_flight=what.settings.concurrentRequests),
+            pace=replace(what.pace, in_flight=what.settings.concurrentRequests),
             may_send=held,
             say=watch.say,
+            connect=what.connect,
         )
         parcels = rendered(rows, documents, what, receipts.add)
         deliver(order, parcels, lambda done: watch.progress(done, total))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from personalize_connectors.connectors.exchange import Destination, Limits
 from personalize_connectors.connectors.protocol import Connector
-from personalize_connectors.delivery.client import Timeouts
+from personalize_connectors.delivery.client import Connect, Timeouts, open_client
 from personalize_connectors.delivery.parcels import Parcel
 from personalize_connectors.delivery.receipts import ReceiptWriter
 from personalize_connectors.delivery.report import DeliveryReport
@@ -51,6 +51,7 @@ class Order:
         pace: How patiently and how widely to send.
         may_send: Whether the lease is still held.
         say: Tells an operator something.
+        connect: Opens a client of the destination.
     """
 
     connector: Connector
@@ -62,6 +63,7 @@ class Order:
     pace: Pace = Pace()
     may_send: Callable[[], bool] = lambda: True
     say: Callable[[str], None] = lambda _: None
+    connect: Connect = open_client
 
 
 @dataclass

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 
 from personalize_connectors.delivery.parcels import Parcel
 
+NEVER_ANSWERED = "sent, and never answered"
+PERHAPS_APPLIED = "rejected, and perhaps applied all the same"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -30,3 +33,14 @@ class Outcome:
     request: str
     attempt: int
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def with_doubt(outcome: Outcome) -> list[Outcome]:
+    """An outcome of records that may have been applied by an earlier try: what is rejected of them is unknown as well."""
+    everyone = set(range(len(outcome.parcel)))
+    rejected = everyone if outcome.status == "rejected" else set(outcome.rejected)
+    if not rejected:
+        return [outcome]
+    parcel = outcome.parcel.only(rejected)
+    doubt = Outcome(parcel, "unknown", PERHAPS_APPLIED, {}, outcome.request, outcome.attempt, outcome.at)
+    return [doubt, outcome]

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from personalize_connectors import layout
 from personalize_connectors.delivery.dead_letters import letters_without_payload
+from personalize_connectors.delivery.outcomes import NEVER_ANSWERED, PERHAPS_APPLIED
 from personalize_connectors.delivery.receipts import SCHEMA, receipts_file, write_receipts
 from personalize_connectors.delivery.write_ahead import JOURNAL, NOT_APPLIED, PLAN, SENT, boot
 from personalize_connectors.job_run import Job
@@ -23,7 +24,7 @@ from personalize_connectors.storage import Storage
 Ints = np.ndarray
 _UNSENT = "unsent"
 _STATUSES = ("accepted", "rejected", "unknown", _UNSENT)
-_KILLED = "sent, and never answered: the delivery was killed"
+_KILLED = f"{NEVER_ANSWERED}: the delivery was killed"
 
 
 @dataclass(frozen=True)
@@ -168,25 +169,31 @@ def _concluded(plan: pa.Table, journal: _Journal) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _known(journal: _Journal, request: str, rows: Ints) -> Iterator[_Known]:
-    """What the journal says of a request's rows; requests that were divided are followed to their parts."""
+def _known(journal: _Journal, request: str, rows: Ints, *, doubtful: bool = False) -> Iterator[_Known]:
+    """What the journal says of a request's rows; requests that were divided are followed to their parts.
+
+    Doubtful rows were in a request that may have been applied before it was divided.
+    """
     event = journal.events.get(request)
     if event is None:
-        yield _Known(rows, _UNSENT if journal.exact else "unknown", _KILLED, 1, None)
+        yield _Known(rows, "unknown" if doubtful or not journal.exact else _UNSENT, _KILLED, 1, None)
         return
+    doubtful = doubtful or event.get("doubtful", False)
     outcome, attempt, at = event["event"], int(event.get("attempt", 1)), _time(event)
     rejected = {int(place): text for place, text in event.get("rejected", {}).items()}
     named = np.zeros(len(rows), bool)
     named[[place for place in rejected if place < len(rows)]] = True
     if outcome == "split":
         middle = len(rows) // 2
-        yield from _known(journal, f"{request}.1", rows[:middle])
-        yield from _known(journal, f"{request}.2", rows[middle:])
+        yield from _known(journal, f"{request}.1", rows[:middle], doubtful=doubtful)
+        yield from _known(journal, f"{request}.2", rows[middle:], doubtful=doubtful)
         return
+    if doubtful and outcome in ("accepted", "rejected", "again"):
+        yield _Known(rows if outcome == "rejected" else rows[named], "unknown", PERHAPS_APPLIED, attempt, at)
     for place, text in rejected.items():
         yield _Known(rows[place : place + 1], "rejected", text, attempt, at)
     if outcome == "again":
-        yield from _known(journal, f"{request}.0", rows[~named])
+        yield from _known(journal, f"{request}.0", rows[~named], doubtful=doubtful)
     elif outcome in (SENT, NOT_APPLIED):
         status = "unknown" if outcome == SENT or not journal.exact else _UNSENT
         yield _Known(rows, status, _KILLED, attempt, at)

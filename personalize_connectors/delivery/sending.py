@@ -11,17 +11,16 @@ from concurrent.futures import Future
 from typing import Any
 
 from personalize_connectors.connectors.exchange import Verdict
-from personalize_connectors.delivery.client import Client, NoAnswer, open_client
+from personalize_connectors.delivery.client import Client, NoAnswer
 from personalize_connectors.delivery.limiter import RateLimiter
 from personalize_connectors.delivery.order import Order, Tries
-from personalize_connectors.delivery.outcomes import Outcome
+from personalize_connectors.delivery.outcomes import NEVER_ANSWERED, Outcome, with_doubt
 from personalize_connectors.delivery.parcels import Parcel
 from personalize_connectors.delivery.write_ahead import NOT_APPLIED, SENT
 from personalize_connectors.errors import DeliveryBusy, DeliveryRefused, DestinationUnavailable
 
 _SLICES_AHEAD = 2
 _WAIT_WORTH_A_LINE = 5.0
-_NEVER_ANSWERED = "sent, and never answered"
 
 Slice = list[tuple[str, Parcel]]
 
@@ -84,7 +83,7 @@ class Sending:
 
     async def _main(self) -> None:
         pace = self._what.pace
-        async with open_client(self._what.destination, pace.in_flight, pace.timeouts) as client:
+        async with self._what.connect(self._what.destination, pace.in_flight, pace.timeouts) as client:
             workers = [self._loop.create_task(self._work(client)) for _ in range(pace.in_flight)]
             everyone: asyncio.Future[Any] = asyncio.gather(*workers, return_exceptions=True)
             stopped: asyncio.Future[Any] = self._loop.create_task(self._stop.wait())
@@ -130,24 +129,25 @@ class Sending:
         self._all_here = True
         self._queue.put_nowait(None)
 
-    async def _deliver(self, client: Client, request: str, parcel: Parcel) -> None:
+    async def _deliver(self, client: Client, request: str, parcel: Parcel, *, doubtful: bool = False) -> None:
+        tries = Tries(parcel, time.monotonic(), doubtful=doubtful)
         body = parcel.body(self._what.connector.envelope)
         if len(parcel) > 1 and (len(parcel) > self._records or len(body) > self._bytes):
-            await self._divide(client, request, parcel)
+            await self._divide(client, request, tries)
             return
-        tries = Tries(parcel, time.monotonic())
         try:
             verdict = await self._verdict(client, request, body, tries)
         except BaseException:
+            self._halt()
             if tries.doubtful:
-                self._conclude(request, tries, "unknown", _NEVER_ANSWERED)
+                self._conclude(request, tries, "unknown", NEVER_ANSWERED)
             raise
         if verdict is None:
             if tries.doubtful:
-                self._conclude(request, tries, "unknown", _NEVER_ANSWERED)
+                self._conclude(request, tries, "unknown", NEVER_ANSWERED)
         elif verdict.outcome == "split" and len(parcel) > 1:
             self._learn(verdict, len(parcel), len(body))
-            await self._divide(client, request, parcel)
+            await self._divide(client, request, tries)
         elif verdict.outcome == "again" and 0 < len(verdict.rejected) < len(parcel):
             await self._again(client, request, tries, verdict)
         else:
@@ -175,7 +175,7 @@ class Sending:
         if tries.doubtful:
             tries.count_twice(self._report)
         doubtful, tries.doubtful = tries.doubtful, True
-        self._what.ahead.note(request, SENT, attempt=tries.number, at=time.time())
+        self._note(request, SENT, tries)
         answer = await client.send(tries.parcel.call, body)
         if isinstance(answer, NoAnswer):
             self._limiter.answered(None)
@@ -184,9 +184,9 @@ class Sending:
             verdict = self._what.connector.verdict(answer, tries.parcel.users["user_id"])
             self._tell_limiter(verdict)
             _check_places(verdict, len(tries.parcel), self._what.connector.name)
-        tries.doubtful = doubtful or (verdict.outcome == "retry" and verdict.uncertain)
+        tries.doubtful = doubtful or verdict.uncertain
         if verdict.outcome == "retry" and not tries.doubtful:
-            self._what.ahead.note(request, NOT_APPLIED, attempt=tries.number, at=time.time())
+            self._note(request, NOT_APPLIED, tries)
         return verdict
 
     def _tell_limiter(self, verdict: Verdict) -> None:
@@ -257,20 +257,23 @@ class Sending:
         else:
             self._records = min(self._records, records // 2)
 
-    async def _divide(self, client: Client, request: str, parcel: Parcel) -> None:
-        self._what.ahead.note(request, "split")
-        for number, half in enumerate(parcel.halves(), 1):
-            await self._deliver(client, f"{request}.{number}", half)
+    async def _divide(self, client: Client, request: str, tries: Tries) -> None:
+        self._note(request, "split", tries)
+        first, second = tries.parcel.halves()
+        try:
+            await self._deliver(client, f"{request}.1", first, doubtful=tries.doubtful)
+        finally:  # where the run stops, what is doubtful of the second half must be told too
+            await self._deliver(client, f"{request}.2", second, doubtful=tries.doubtful)
 
     async def _again(self, client: Client, request: str, tries: Tries, verdict: Verdict) -> None:
         """Nothing was taken, for the sake of some records: those are rejected, the others go again."""
         rejected = dict(verdict.rejected)
-        self._what.ahead.note(request, "again", rejected=rejected, attempt=tries.number, at=time.time())
+        self._note(request, "again", tries, rejected=rejected)
         named = tries.parcel.only(set(rejected))
         reasons = dict(enumerate(rejected[place] for place in sorted(rejected)))
-        self._what.receipts.add(Outcome(named, "rejected", "", reasons, request, tries.number))
-        self.concluded += len(named)
-        await self._deliver(client, f"{request}.0", tries.parcel.without(set(rejected)))
+        self._add(Outcome(named, "rejected", "", reasons, request, tries.number), tries)
+        rest = tries.parcel.without(set(rejected))
+        await self._deliver(client, f"{request}.0", rest, doubtful=tries.doubtful)
 
     def _conclude(
         self, request: str, tries: Tries, status: str, text: str, verdict: Verdict | None = None
@@ -279,11 +282,17 @@ class Sending:
         if status == "accepted":
             text, self._accepted_at = "", time.monotonic()
         if status != "unknown":
-            self._what.ahead.note(
-                request, status, text=text, rejected=rejected, attempt=tries.number, at=time.time()
-            )
-        self._what.receipts.add(Outcome(tries.parcel, status, text, rejected, request, tries.number))
-        self.concluded += len(tries.parcel)
+            self._note(request, status, tries, text=text, rejected=rejected)
+        self._add(Outcome(tries.parcel, status, text, rejected, request, tries.number), tries)
+
+    def _note(self, request: str, event: str, tries: Tries, **more: Any) -> None:
+        doubtful, attempt = tries.doubtful, tries.number
+        self._what.ahead.note(request, event, doubtful=doubtful, attempt=attempt, at=time.time(), **more)
+
+    def _add(self, outcome: Outcome, tries: Tries) -> None:
+        for told in with_doubt(outcome) if tries.doubtful else [outcome]:
+            self._what.receipts.add(told)
+        self.concluded += len(outcome.parcel)
 
 
 def _check_places(verdict: Verdict, records: int, connector: str) -> None:

@@ -17,6 +17,7 @@ from personalize_connectors import layout
 from personalize_connectors.delivery.receipts import SCHEMA as RECEIPTS
 from personalize_connectors.delivery.write_ahead import PLAN
 from personalize_connectors.engine.delta import REMOVED
+from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.session import number, quoted
 from personalize_connectors.errors import OlderRun
 from personalize_connectors.folders import Folder
@@ -130,6 +131,22 @@ def _last_words(session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: A
       ANTI JOIN (SELECT user_id, delivery FROM unfolded) USING (user_id, delivery)
     ) GROUP BY user_id
     """
+
+
+def snapshot(
+    session: duckdb.DuckDBPyConnection, bucket: Storage, run: JobRun, connector: str, accepted: Accepted
+) -> Frame:
+    """The state as a frame of a run that holds all receipts there are; until it is written, the one before it counts."""
+    table = f"state_{connector}"
+    session.execute(f'DROP TABLE IF EXISTS "{table}"')
+    accepted_state(session, bucket, accepted).create(table)
+    return Frame(
+        SCHEMA,
+        batches(session.table(table), SCHEMA),
+        layout.delivered_run(run, connector, "state"),
+        manifest={"folded": accepted.receipts},
+        replaces_last=True,
+    )
 
 
 def rejected_in_run(

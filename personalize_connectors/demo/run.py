@@ -64,9 +64,18 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def emulator() -> Iterator[None]:
+def emulator(*options: str) -> Iterator[None]:
     """The emulator beside us, and the environment that leads there; whatever led to a real Braze is put aside."""
-    command = [sys.executable, "-m", "personalize_connectors.cli", "emulate", "braze", "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "personalize_connectors.cli",
+        "emulate",
+        "braze",
+        "--port",
+        "0",
+        *options,
+    ]
     names = ("BRAZE_REST_ENDPOINT_URL", "BRAZE_API_KEY")
     before = {name: os.environ.get(name) for name in names}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:

@@ -90,7 +90,11 @@ def compare(
     accepted = number(session, "SELECT count(*) FROM accepted")
     if most_removed is not None and missing <= most_removed * accepted:
         session.execute(
-            f"INSERT INTO \"{table}\" SELECT user_id, {_EMPTY}, {what.points_of_removal}, 'removed' FROM ({gone})"
+            f"""
+            INSERT INTO "{table}" SELECT user_id, {_EMPTY}, {what.points_of_removal},
+              CASE WHEN user_id IN (SELECT user_id FROM rejected WHERE fingerprint = {_EMPTY}) THEN 'held' ELSE 'removed' END
+            FROM ({gone})
+            """
         )
     return _counts(session, table, missing, accepted)
 

@@ -112,6 +112,19 @@ def test_a_rejected_user_is_sent_again_though_nothing_changed(shop):
     assert shop.emulator.profiles() == profiles(LISTS)
 
 
+def test_a_user_goes_back_to_an_earlier_list_though_nobody_was_told_of_the_one_between(shop):
+    """Braze drops one user of a request and does not say whom; a neighbour it took has the list of the day before again on day 3."""
+    shop.run(PERSONAL, 0)
+    shop.answer(PERSONAL, 1, {user: ["a"] for user in LISTS})
+    shop.emulator.faults(reject_users=["u2"], unindexed_errors=True)
+    shop.run(PERSONAL, 1)
+    assert shop.emulator.profiles() == profiles({"u1": ["a"], "u2": LISTS["u2"], 'u"3|/,é': ["a"]})
+    shop.emulator.faults(reject_users=[], unindexed_errors=False)
+    shop.answer(PERSONAL, 2, LISTS)
+    assert delta(shop.run(PERSONAL, 2)) == (0, 3, 0, 0, 3)
+    assert shop.emulator.profiles() == profiles(LISTS)
+
+
 def test_without_the_delta_check_all_are_sent_and_the_state_is_kept(shop):
     """PerformDeltaCheck false sends everybody each time; turned on again, nobody who was accepted is sent."""
     for day, wanted in ((0, False), (0, False), (1, True)):

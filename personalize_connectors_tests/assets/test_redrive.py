@@ -2,9 +2,10 @@
 
 import pytest
 
+from personalize_connectors.allowance import Allowance
 from personalize_connectors.errors import NotFound
 from personalize_connectors.job_run import Job, JobRun
-from personalize_connectors.runs import Allowance, redrive, run_with_dead_letters
+from personalize_connectors.runs import redrive, run_with_dead_letters
 from personalize_connectors.settings import read_settings
 from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.assets.runs import DAYS

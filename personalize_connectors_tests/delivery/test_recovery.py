@@ -96,6 +96,33 @@ def test_requests_that_were_divided_are_followed(bucket, planned):
     }
 
 
+def test_what_may_have_been_applied_before_it_was_divided_or_rejected_is_unknown(bucket, planned):
+    """Doubt about a request goes to its parts, also those not sent yet; what is rejected in doubt has both receipts."""
+    ahead, (one, two, three, four) = planned("ab", "cd", "ef", "gh")
+    ahead.note(one, "split", doubtful=True)
+    ahead.note(f"{one}.1", "accepted", text="")
+    ahead.note(two, "again", rejected={0: "bad c"}, doubtful=True)
+    ahead.note(three, "accepted", text="", rejected={1: "bad f"}, doubtful=True)
+    ahead.note(four, "rejected", text="no", doubtful=True)
+    assert recover(bucket, JOB, "braze") == Recovered(accepted=2, rejected=4, unknown=6)
+    perhaps = ("unknown", "rejected, and perhaps applied all the same")
+    found = {(row["user_id"], row["status"], row["text"]) for row in read(bucket, RECEIPTS)}
+    assert found == {
+        ("a", "accepted", ""),
+        ("b", "unknown", NEVER),
+        ("c", *perhaps),
+        ("c", "rejected", "bad c"),
+        ("d", "unknown", NEVER),
+        ("e", "accepted", ""),
+        ("f", *perhaps),
+        ("f", "rejected", "bad f"),
+        ("g", *perhaps),
+        ("g", "rejected", "no"),
+        ("h", *perhaps),
+        ("h", "rejected", "no"),
+    }
+
+
 def test_receipts_that_were_written_are_not_written_again(bucket, planned):
     """A user who has a receipt of the same delivery gets no second one, whatever the journal says."""
     ahead, (request,) = planned("ab")

@@ -220,6 +220,35 @@ def test_a_broken_answer_is_tried_again_and_counted(bucket, emulator, fault):
     assert emulator.profiles() == {user: {"a": "x"} for user in named(3)}
 
 
+def test_what_is_rejected_after_a_try_without_an_answer_is_unknown_too(bucket, emulator):
+    """A record that an earlier try may have applied and a later one has rejected has a receipt for each of the two."""
+    emulator.faults(next=["reset"], reject_users=["u"], reject_type="no")
+    report = send(bucket, emulator, [batch(["u", "v"])])
+    found = {(row["user_id"], row["status"], row["text"]) for row in read(bucket, "receipts")}
+    perhaps = ("u", "unknown", "rejected, and perhaps applied all the same")
+    assert found == {perhaps, ("u", "rejected", "no"), ("v", "accepted", "")}
+    assert (report.accepted, report.rejected, report.unknown) == (1, {"no": 1}, 1)
+
+
+def test_what_an_answer_leaves_open_is_unknown_too(bucket, emulator):
+    """Where Braze takes some records and does not say which it dropped, all are dead letters, and nobody knows what was applied."""
+    emulator.faults(reject_users=["u"], reject_type="no", unindexed_errors=True)
+    send(bucket, emulator, [batch(["u", "v"])])
+    found = sorted((row["user_id"], row["status"]) for row in read(bucket, "receipts"))
+    assert found == [("u", "rejected"), ("u", "unknown"), ("v", "rejected"), ("v", "unknown")]
+    assert (set(emulator.profiles()), len(letters(bucket))) == ({"v"}, 2)
+
+
+def test_both_halves_of_a_request_that_may_have_been_applied_are_in_doubt(bucket):
+    """A request that was never answered, then divided, and then the run stops: all of its records are unknown."""
+    with running(BrazeEmulatorSettings(max_objects=1)) as emulator:
+        emulator.faults(next=["reset", "slow", "forbidden"], slow_seconds=0)
+        with pytest.raises(DeliveryRefused, match="lacks the permission"):
+            send(bucket, emulator, [batch(named(2))], pace=ONE)
+        assert emulator.stats()["requests"] == 3
+    assert outcomes(bucket) == dict.fromkeys(named(2), ("unknown", "sent, and never answered"))
+
+
 @pytest.mark.parametrize("header", ["Retry-After", "X-Ratelimit-Retry-After", "x-ratelimit-retry-after"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_an_answer_that_asks_to_wait_is_waited_for(bucket, emulator, header, status):

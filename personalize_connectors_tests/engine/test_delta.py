@@ -90,6 +90,14 @@ def test_who_had_an_error_is_not_missing(session):
     assert run(session, {}, {"u": b"1", "v": b"1"}, present=["u", "w"])[0] == counts(missing=1, accepted=2)
 
 
+def test_a_removal_that_this_run_had_rejected_is_held(session):
+    """Who is missing and whose removal this run had rejected is not removed again; a rejected record of theirs is none."""
+    current, accepted = {"a": (b"1", 2)}, {"a": b"1", "b": b"1", "c": b"1"}
+    counts, rows = run(session, current, accepted, {"b": b"", "c": b"1"}, most_removed=1.0)
+    assert (counts.missing, counts.held, counts.removed) == (2, 1, 1)
+    assert {user: rows[user][2] for user in "bc"} == {"b": "held", "c": "removed"}
+
+
 @pytest.mark.parametrize(("most", "removed"), [(None, 0), (0.0, 0), (0.24, 0), (0.25, 1), (1.0, 1)])
 def test_missing_users_are_removed_up_to_a_share(session, most, removed):
     """Missing users get an empty fingerprint and what unsetting costs, all or none of them, by their share of the accepted."""

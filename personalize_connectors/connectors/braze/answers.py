@@ -37,7 +37,9 @@ def read_answer(answer: Answer, records: int, now: float) -> Verdict:
     rejected, unnamed = _rejected(errors if isinstance(errors, list) else [errors] if errors else [], records)
     if answer.success and message in _DONE and not unnamed:
         return Verdict("accepted", text, rejected, quota=quota)
-    return Verdict("rejected", unnamed or _said(answer, text), rejected, quota=quota)
+    return Verdict(
+        "rejected", unnamed or _said(answer, text), rejected, uncertain=answer.success, quota=quota
+    )
 
 
 def _whole_request(answer: Answer, text: str, quota: Quota | None) -> Verdict | None:
