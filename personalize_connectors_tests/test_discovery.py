@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from personalize_connectors.discovery import LOOK_BACK, Look, look_at, settles
-from personalize_connectors.errors import BadInput
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.seen import Seen
-from personalize_connectors.sources import Place, newest_sources, sources_from
+from personalize_connectors.sources import Place, newest_sources
 from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.outputs import DAILY, NOVEMBER, folder, put_output
 
@@ -16,12 +15,10 @@ PARENT = "batch/daily"
 AT_ONCE = timedelta(0)
 
 
-@pytest.fixture(params=["folder", "s3"])
-def bucket(request, tmp_path):
+@pytest.fixture
+def bucket(anywhere):
     """An empty bucket, in a folder and on S3."""
-    if request.param == "folder":
-        return open_storage(str(tmp_path))
-    return open_storage(f"s3://{request.getfixturevalue('s3_bucket')}/some where")
+    return anywhere
 
 
 def look(bucket, seen: Seen | None = None, *, path=PARENT, settle=AT_ONCE, now=None, whole=False) -> Look:
@@ -225,7 +222,7 @@ def test_goes_on_where_old_outputs_were_removed(bucket):
     found = look(bucket, seen)
     assert asked(found) == []
     put(bucket, 8)
-    assert asked(look(bucket, after_nothing(found))) == [(run(8), True)]
+    assert asked(look(bucket, after(found))) == [(run(8), True)]
 
 
 def test_old_outputs_do_not_become_new(bucket):
@@ -235,20 +232,13 @@ def test_old_outputs_do_not_become_new(bucket):
     for day in (11, 12):
         bucket.clear(folder(NOVEMBER[day - 1]))
     found = look(bucket, seen, whole=True)
-    assert (asked(found), asked(look(bucket, after_nothing(found)))) == ([], [])
+    assert (asked(found), asked(look(bucket, after(found)))) == ([], [])
     for day in (8, 9, 10):
         bucket.clear(folder(NOVEMBER[day - 1]))
-    found = look(bucket, after_nothing(found), whole=True)
-    assert (asked(found), asked(look(bucket, after_nothing(found), whole=True))) == ([], [])
+    found = look(bucket, after(found), whole=True)
+    assert (asked(found), asked(look(bucket, after(found), whole=True))) == ([], [])
     put(bucket, 13)
-    assert asked(look(bucket, after_nothing(found))) == [(run(13), True)]
-
-
-def after_nothing(found: Look) -> Seen:
-    """What is known after a look that wanted nothing."""
-    seen = found.seen([])
-    assert seen
-    return seen
+    assert asked(look(bucket, after(found))) == [(run(13), True)]
 
 
 def test_the_path_can_be_one_source(bucket):
@@ -276,30 +266,6 @@ def test_goes_past_folders_that_hold_nothing(bucket):
     for day in range(2, 22):
         put_output(bucket, folder(NOVEMBER[day - 1]), "", file="_CHECK")
     assert asked(look(bucket)) == [(run(1), True)]
-
-
-def test_neighbours_are_not_mixed_up(bucket):
-    """Folders whose names begin alike, and folders in folders, do not lend each other their files."""
-    place = Place(bucket, "in")
-    for name in ("x_2026_11_01", "x_2026_11_01-old", "x_2026_11_02", "x_2026_11_03"):
-        put_output(bucket, f"in/{name}")
-    put_output(bucket, "in/x_2026_11_03/deeper")
-    put_output(bucket, "in/x_2026_11_04/deeper")
-    folders = ["in/x_2026_11_01", "in/x_2026_11_02", "in/x_2026_11_03"]
-    assert [source.folder for source in newest_sources(place, 9) if "old" not in source.folder] == folders
-    assert [source.folder for source in sources_from(place, "in/x_2026_11_02", 99)] == folders[1:]
-    assert [len(source.files) for source in sources_from(place, "in/x_2026_11_03", 99)] == [1]
-
-
-def test_does_not_list_without_end(bucket):
-    """Folders with more objects than a look may list are told with what to do."""
-    put(bucket, 1, 2, 3)
-    with pytest.raises(BadInput) as refused:
-        newest_sources(Place(bucket, PARENT), 3, most=5)
-    assert str(refused.value) == (
-        f"{bucket.uri(PARENT)}: more than 5 objects in the folders from {folder(NOVEMBER[0])} on: "
-        "name each batch output's folder with its time, and move what is no batch output elsewhere"
-    )
 
 
 def test_lists_page_by_page(s3_bucket, monkeypatch):

@@ -19,12 +19,10 @@ from personalize_connectors_tests.outputs import DAILY, NOVEMBER, configure, fol
 WEEKLY = Job("user_personalization", "weekly")
 
 
-@pytest.fixture(params=["folder", "s3"])
-def bucket(request, tmp_path):
+@pytest.fixture
+def bucket(anywhere):
     """An empty bucket, in a folder and on S3."""
-    if request.param == "folder":
-        return open_storage(str(tmp_path))
-    return open_storage(f"s3://{request.getfixturevalue('s3_bucket')}/some where")
+    return anywhere
 
 
 def tick(bucket, cursor=None, *, runs=(), now=None, **more) -> Tick:
