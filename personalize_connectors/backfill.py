@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from personalize_connectors.all_configs import Configured
 from personalize_connectors.batch_jobs import BatchJobs
@@ -42,7 +42,7 @@ def missed(
     config = read_config(bucket, job)
     there = Configured(config, place_of(bucket, config))
     incomplete = completeness(there, now, BatchJobs(job.job_type == "user_segmentation"))
-    found = newest_sources(there.place, 0, since=since - timedelta(seconds=1), until=until)
+    found = newest_sources(there.place, 0, since=since, until=until)
     once = {source.at: source for source in found}.values()  # of two at one time a run reads the last
     open_ones = [source for source in once if (JobRun(job, source.at).run, source.version) not in done]
     why = [incomplete(source) for source in open_ones]

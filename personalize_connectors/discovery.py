@@ -1,8 +1,7 @@
 """Which sources of a job are new: what the sensor finds out about one job in one tick.
 
 A job that is seen for the first time gets one run, of its newest complete source; what is older is left to a backfill. From
-then on every source that appears or changes gets a run, as long as it is younger than the last requested one or among the
-`LOOK_BACK` sources before it.
+then on every source that appears or changes gets a run, from the `LOOK_BACK` sources before the last requested one on.
 
 Where the folders' names sort in time order, a look lists from the oldest of these on, and nothing before it. What sorts before
 all the same (another name, or one without a time) is found when the job is looked at as a whole, every `WHOLE_EVERY` ticks.
@@ -118,11 +117,12 @@ def look_at(
 
 
 def _newest(place: Place, before: Seen | None, *, whole: bool) -> list[Source]:
-    """The sources in question, none older than those that a job with history was looked at before."""
-    if not before or not before.first:
-        since = before.until if before else None
-        return newest_sources(place, LOOK_BACK, since=since, most=_MOST_OBJECTS)
-    if whole:
+    """The sources in question; once it is known where to begin, none that is older."""
+    if (
+        not before
+    ):  # the newest ones may be incomplete, and those before them are not to be new in the next look
+        return newest_sources(place, 2 * LOOK_BACK, most=_MOST_OBJECTS)
+    if whole or not before.first:
         found = newest_sources(place, LOOK_BACK, since=before.until, most=_MOST_OBJECTS)
     else:
         first = f"{place.folder}/{before.first}" if place.folder else before.first

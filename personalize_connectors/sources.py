@@ -98,7 +98,7 @@ def newest_sources(
     until: datetime | None = None,
     most: int = sys.maxsize,
 ) -> list[Source]:
-    """The newest sources, oldest first: all that are younger than `since`, and `keep` more; none younger than `until`.
+    """The newest sources, oldest first: all from `since` on, and `keep` more; none younger than `until`.
 
     What has its time in its name is told apart by name, and only the folders in question are looked into. Of folders
     without a time in their name there are all, for only what is in them has a time.
@@ -113,10 +113,9 @@ def newest_sources(
     stamped = sorted((at, folder) for folder in folders if (at := stamp(folder)))
     fitting = [(at, folder) for at, folder in stamped if until is None or at <= until]
     found = list(_sources(place, folders, set(folders) - {folder for _, folder in stamped}, most))
-    look, named = max(keep + sum(since is not None and at > since for at, _ in fitting), 1), 0
-    while (
-        fitting and not named
-    ):  # folders that hold nothing yet, or never will, do not hide the ones before them
+    look, named = max(keep + sum(since is not None and at >= since for at, _ in fitting), 1), 0
+    # Folders that hold nothing yet, or never will, do not hide the ones before them.
+    while fitting and not named:
         recent, fitting = fitting[-look:], fitting[:-look]
         more = list(_sources(place, folders, {folder for _, folder in recent}, most))
         found, named, look = [*found, *more], len(more), look * 10
@@ -139,9 +138,9 @@ def sources_from(place: Place, first: str, most: int) -> list[Source]:
 
 
 def newest(found: Iterable[Source], keep: int, since: datetime | None = None) -> list[Source]:
-    """Of some sources all that are younger than `since`, and `keep` more, oldest first."""
+    """Of some sources all from `since` on, and `keep` more, oldest first."""
     ordered = sorted(found, key=lambda source: (source.at, source.folder))
-    older = sum(since is None or source.at <= since for source in ordered)
+    older = sum(since is None or source.at < since for source in ordered)
     return ordered[max(older - keep, 0) :]
 
 

@@ -41,7 +41,7 @@ def test_takes_what_cannot_be_read_for_none(text):
 
 def test_stays_small():
     """With 200 jobs, whatever their past, the cursor has less than 30 kB."""
-    marks = frozenset(mark("a", str(number)) for number in range(5))
+    marks = frozenset(mark("a", str(number)) for number in range(6))
     jobs = {
         Job("user_personalization", f"job-{number:03}"): Seen(
             mark("x"), AT, marks, f"batch_job-{number}_2026_11_22_03_00_00"

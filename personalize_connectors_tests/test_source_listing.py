@@ -36,7 +36,7 @@ def test_does_not_list_without_end(anywhere):
 
 
 def test_takes_only_as_many_as_are_asked_for(anywhere):
-    """The newest so many, those that are younger than a time and so many more, or none that are younger than another."""
+    """The newest so many, those from a time on and so many more, or none that are younger than another."""
     for at in NOVEMBER[:20]:
         put_output(anywhere, folder(at))
     place = Place(anywhere, PARENT)
@@ -48,4 +48,4 @@ def test_takes_only_as_many_as_are_asked_for(anywhere):
         sources_from(place, folder(NOVEMBER[17]), 99),
     ]
     days = [[source.at.day for source in one] for one in found]
-    assert days == [[19, 20], [16, 17, 18, 19, 20], [4, 5], [3, 4, 5], [18, 19, 20]]
+    assert days == [[19, 20], [15, 16, 17, 18, 19, 20], [4, 5], [2, 3, 4, 5], [18, 19, 20]]
