@@ -6,7 +6,6 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -186,10 +185,13 @@ def resolve_run(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
 def stamp(folder: str) -> datetime | None:
     """The timestamp at the end of a folder's name."""
     named = _STAMP.search(folder.rstrip("/").rpartition("/")[2])
-    if named:
-        with suppress(ValueError):  # digits that are no date
-            return datetime(*(int(part or 0) for part in named.groups()), tzinfo=UTC)  # type: ignore[arg-type,misc]
-    return None
+    if not named:
+        return None
+    year, month, day, hour, minute, second = map(int, named.groups("0"))
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:  # digits that are no date
+        return None
 
 
 def _nothing_there(bucket: Storage, job: Job, config: JobConfig) -> str:
