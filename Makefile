@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-wheel lint lock bench bench-delivery bench-sensor clean
+.PHONY: help demo dev test test-wheel lint lock bench bench-delivery bench-sensor soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench  time the stages on 200,000 users"
 	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
 	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
+	@echo "make soak   200 runs with faults and kills at random moments, and what is left of them"
 	@echo "make lock   resolve requirements.lock anew"
 	@echo "make clean  remove .venv and all caches"
 
@@ -60,6 +61,9 @@ bench-delivery: $(INSTALLED)
 
 bench-sensor: $(INSTALLED)
 	$(BIN)/python -m benchmarks.sensor $(ARGS)
+
+soak: $(INSTALLED)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lock:
 	$(BIN)/python -m pip install --quiet uv

@@ -219,7 +219,6 @@ def _compare(
         accepted=accepted_state(session, bucket, found),
         rejected=rejected_in_run(session, bucket, run, found, redrive=allowance.redrive),
         present=session.sql("SELECT NULL::VARCHAR AS user_id WHERE false") if present is None else present,
-        points_if_known=points.per_known_user,
         points_of_removal=points.per_removal,
     )
     counts = compare(session, compared, f"delta_{what.name}", most_removed=share)

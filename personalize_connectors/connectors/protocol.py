@@ -60,7 +60,8 @@ class DataPoints:
     Attributes:
         per_user: For each user.
         per_item: For each item document, in their order.
-        per_known_user: For each user who was delivered before, whatever the items, where that differs.
+        per_known_user: For each user who was delivered before, where that differs.
+        per_known_item: And for each of their items; nothing, where it is not said.
         per_removal: For unsetting what was delivered to one user.
     """
 
@@ -68,6 +69,7 @@ class DataPoints:
     per_item: Ints
     per_known_user: int | None = None
     per_removal: int = 0
+    per_known_item: Ints | None = None
 
 
 # One fragment for each row of a batch, each followed by the envelope's separator, in one buffer, so that the fragments of

@@ -45,11 +45,10 @@ class Compared:
     """What is compared: relations with `user_id`, and what users cost.
 
     Attributes:
-        current: This run's users: `fingerprint`, `points`.
+        current: This run's users: `fingerprint`, `points`, and `points_if_known` where they were accepted before.
         accepted: What was accepted: `fingerprint`, null where nobody knows.
         rejected: What this run had rejected already: `fingerprint`.
         present: Who counts as present though this run has no list for them.
-        points_if_known: What a user costs who was accepted before, where that differs.
         points_of_removal: What unsetting a user costs.
     """
 
@@ -57,7 +56,6 @@ class Compared:
     accepted: duckdb.DuckDBPyRelation
     rejected: duckdb.DuckDBPyRelation
     present: duckdb.DuckDBPyRelation
-    points_if_known: int | None = None
     points_of_removal: int = 0
 
 
@@ -70,12 +68,11 @@ def compare(
     """
     for name in ("current", "accepted", "rejected", "present"):
         getattr(what, name).create_view(name, replace=True)
-    known = "points" if what.points_if_known is None else str(what.points_if_known)
     session.execute(
         f"""
         CREATE OR REPLACE TABLE "{table}" AS
         SELECT current.user_id, current.fingerprint,
-          CASE WHEN accepted.user_id IS NULL THEN points ELSE {known} END AS points, CASE
+          CASE WHEN accepted.user_id IS NULL THEN points ELSE points_if_known END AS points, CASE
           WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged'
           WHEN rejected.user_id IS NOT NULL THEN 'held'
           WHEN accepted.user_id IS NULL THEN 'added' ELSE 'changed' END AS change

@@ -20,15 +20,26 @@ from personalize_connectors.engine.gather import gather, lengths
 
 
 class Points(Protocol):
-    """What the destination bills: a constant for each user, and so much for each item document."""
+    """What the destination bills: a constant for each user, and so much for each item; for users it knows perhaps another."""
 
     @property
     def per_user(self) -> int: ...  # noqa: D102
     @property
     def per_item(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def per_known_user(self) -> int | None: ...  # noqa: D102
+    @property
+    def per_known_item(self) -> np.ndarray | None: ...  # noqa: D102
 
 
-_SCHEMA = pa.schema([("user_id", pa.string()), ("digests", pa.large_binary()), ("points", pa.int64())])
+_SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("digests", pa.large_binary()),
+        ("points", pa.int64()),
+        ("points_if_known", pa.int64()),
+    ]
+)
 
 
 def fingerprints(
@@ -38,12 +49,17 @@ def fingerprints(
     rendering: dict[str, Any],
     points: Points,
 ) -> duckdb.DuckDBPyRelation:
-    """`user_id`, `fingerprint` (16 bytes), `points` (what the destination bills) for batches of `user_id`, `items`."""
+    """`user_id`, `fingerprint` (16 bytes), and what is billed for batches of `user_id`, `items`.
+
+    That is `points`, and `points_if_known` for a user whom the destination has accepted before.
+    """
     seed = hashlib.md5(
         orjson.dumps(rendering, option=orjson.OPT_SORT_KEYS), usedforsecurity=False
     ).hexdigest()
     reader = pa.RecordBatchReader.from_batches(_SCHEMA, _digests(users, documents, seed, points))
-    return session.from_arrow(reader).project("user_id, unhex(md5(digests)) AS fingerprint, points")
+    return session.from_arrow(reader).project(
+        "user_id, unhex(md5(digests)) AS fingerprint, points, points_if_known"
+    )
 
 
 def _digests(
@@ -58,8 +74,18 @@ def _digests(
         inner = np.ones(len(codes), bool)
         inner[ends - counts - 1] = False
         codes[inner] = items = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy()
-        billed = np.concatenate([[0], np.cumsum(points.per_item[items])])[
-            np.concatenate([[0], np.cumsum(counts)])
-        ]
-        columns = [batch["user_id"], gather(pieces, codes, ends), pa.array(np.diff(billed) + points.per_user)]
+        billed = points.per_user + _sums(points.per_item, items, counts)
+        known_user = billed
+        if points.per_known_user is not None:
+            known_user = points.per_known_user + _sums(points.per_known_item, items, counts)
+        columns = [batch["user_id"], gather(pieces, codes, ends), pa.array(billed), pa.array(known_user)]
         yield pa.record_batch(columns, schema=_SCHEMA)
+
+
+def _sums(of_item: np.ndarray | None, items: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """For each list the sum over its items; zero where nothing is said of an item."""
+    if of_item is None:
+        return np.zeros(len(counts), np.int64)
+    totals = np.concatenate([[0], np.cumsum(of_item[items])])
+    sums: np.ndarray = np.diff(totals[np.concatenate([[0], np.cumsum(counts)])])
+    return sums

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors.assets.decoration import Decorating, Items
-from personalize_connectors.connectors.protocol import DataPoints
+from personalize_connectors.connectors.protocol import DataPoints, Ints
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.plan.result import Finding, ShapeCost
@@ -98,15 +98,16 @@ def _with_settings(what: Decorating, settings: ConnectorSettings) -> Decorating:
 def _billed(rows: pa.RecordBatch, item_ids: pa.Array, points: DataPoints) -> int:
     """As `engine.fingerprints` and `engine.delta` bill a user, for all rows together."""
     removed = int(pc.sum(pc.equal(rows["change"], "removed")).as_py() or 0)
-    known = 0
+    billed = removed * points.per_removal
+    rest = rows.filter(pc.not_equal(rows["change"], "removed"))
     if points.per_known_user is not None:
-        was_there = pc.is_in(rows["change"], value_set=_KNOWN)
-        known = int(pc.sum(was_there).as_py() or 0)
-        rows = rows.filter(pc.invert(was_there))
-    codes = pc.index_in(rows["items"].flatten(), value_set=item_ids).to_numpy()
-    return (
-        removed * points.per_removal
-        + known * (points.per_known_user or 0)
-        + (len(rows) - removed) * points.per_user
-        + int(points.per_item[codes].sum())
-    )
+        was_there = pc.is_in(rest["change"], value_set=_KNOWN)
+        known, rest = rest.filter(was_there), rest.filter(pc.invert(was_there))
+        billed += len(known) * points.per_known_user + _of_items(known, item_ids, points.per_known_item)
+    return billed + len(rest) * points.per_user + _of_items(rest, item_ids, points.per_item)
+
+
+def _of_items(rows: pa.RecordBatch, item_ids: pa.Array, per_item: Ints | None) -> int:
+    if per_item is None:
+        return 0
+    return int(per_item[pc.index_in(rows["items"].flatten(), value_set=item_ids).to_numpy()].sum())

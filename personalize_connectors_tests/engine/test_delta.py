@@ -5,13 +5,20 @@ import pytest
 
 from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 
-CURRENT = pa.schema([("user_id", pa.string()), ("fingerprint", pa.binary()), ("points", pa.int64())])
+CURRENT = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("fingerprint", pa.binary()),
+        ("points", pa.int64()),
+        ("points_if_known", pa.int64()),
+    ]
+)
 DIGESTS = pa.schema([("user_id", pa.string()), ("fingerprint", pa.binary())])
 
 
 def run(session, current, accepted, rejected=None, present=(), most_removed=None, **points):
     """The counts, and fingerprint, points and change of each user."""
-    rows = [(user, digest, cost) for user, (digest, cost) in current.items()]
+    rows = [(user, digest, cost, *(known or [cost])) for user, (digest, cost, *known) in current.items()]
     now = pa.Table.from_pylist([dict(zip(CURRENT.names, row, strict=True)) for row in rows], schema=CURRENT)
     rejected = rejected or {}
     what = Compared(
@@ -62,7 +69,7 @@ def test_a_run_without_users_misses_everybody(session):
 
 def test_who_is_uncertain_is_changed(session):
     """A user for whom no fingerprint stands is sent, as one who was delivered before."""
-    assert run(session, {"u": (b"1", 3)}, {"u": None}, points_if_known=8) == (
+    assert run(session, {"u": (b"1", 3, 8)}, {"u": None}) == (
         counts(changed=1, accepted=1, points=8),
         {"u": (b"1", 8, "changed")},
     )

@@ -28,17 +28,18 @@ with open_session(1 << 30) as session:
 
 
 def rows(session, users, items, rendering, batch_size):
-    """Rows of user, digest and points."""
+    """Rows of user, digest, points, and points where the user is known."""
     schema = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])
     batches = pa.table([list(users), list(users.values())], schema=schema).to_batches(batch_size)
-    points = DataPoints(10, np.array([PER_ITEM[item] for item in items], np.int64))
+    per_item = np.array([PER_ITEM[item] for item in items], np.int64)
+    points = DataPoints(10, per_item, per_known_user=100, per_known_item=per_item - 1)
     documents = render(items.items(), Selection(), plain)
     return fingerprints(session, batches, documents, rendering, points).fetchall()
 
 
 def digests(session, users=USERS, items=ITEMS, rendering=RENDERING, batch_size=100):
     """User to digest."""
-    return {user: digest for user, digest, _ in rows(session, users, items, rendering, batch_size)}
+    return {user: digest for user, digest, *_ in rows(session, users, items, rendering, batch_size)}
 
 
 def changed(before, after):
@@ -105,8 +106,8 @@ def test_a_change_of_the_rendering_changes_everybody(session, change):
 
 def test_points_are_what_the_destination_bills(session):
     """A user is billed the constant and each item's share."""
-    points = {user: billed for user, _, billed in rows(session, USERS, ITEMS, RENDERING, 3)}
-    assert points == {"u": 15, "v": 15, "w": 12, "é|": 16}
+    points = {user: billed for user, _, *billed in rows(session, USERS, ITEMS, RENDERING, 3)}
+    assert points == {"u": [15, 103], "v": [15, 103], "w": [12, 101], "é|": [16, 103]}
 
 
 def test_nobody_has_no_fingerprint(session):

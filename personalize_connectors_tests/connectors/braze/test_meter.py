@@ -52,7 +52,9 @@ def counted(case: Case) -> int:
 
     def of_user(user: User) -> int:
         if user.change != "added" and points.per_known_user is not None:
-            return points.per_known_user
+            return points.per_known_user + sum(
+                int(points.per_known_item[places[item]]) for item in user.items
+            )
         return points.per_user + sum(int(points.per_item[places[item]]) for item in user.items)
 
     return sum(of_user(user) for user in case.users if case.refusal(user) is None)
@@ -73,7 +75,7 @@ METERED = {
     "objects": cases("objects", STORED, FIELDS, unique=True, changes=NOT_REMOVED),
     "ids": cases("ids", STORED, unique=True, changes=NOT_REMOVED),
     "flat": cases("flat", STORED, FIELDS, unique=True, changes=ADDED),
-    "flat again": cases("flat", KEPT, FIELDS, unique=True, changes=NOT_REMOVED),
+    "flat again": cases("flat", STORED, FIELDS, unique=True, changes=NOT_REMOVED),
     "arrays": cases("arrays", KEPT, st.sampled_from(["name"]), unique=True, changes=ADDED),
 }
 
