@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-wheel lint lock bench bench-delivery soak clean
+.PHONY: help demo dev test test-wheel lint lock bench bench-delivery bench-sensor soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint   ruff and mypy"
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
+	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
 	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
 	@echo "make soak   200 runs with faults and kills at random moments, and what is left of them"
 	@echo "make lock   resolve requirements.lock anew"
@@ -57,6 +58,9 @@ bench: $(INSTALLED)
 
 bench-delivery: $(INSTALLED)
 	$(BIN)/python -m benchmarks.delivery $(ARGS)
+
+bench-sensor: $(INSTALLED)
+	$(BIN)/python -m benchmarks.sensor $(ARGS)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from personalize_connectors.cli_backfill import backfill
 from personalize_connectors.cli_emulate import emulate
 from personalize_connectors.cli_parameters import (
     JobType,
@@ -27,10 +28,9 @@ from personalize_connectors.cli_parameters import (
     job_argument,
 )
 from personalize_connectors.errors import ConnectorsError, Transient
+from personalize_connectors.exit_codes import INTERRUPTED, RUN_FAILED, UNREACHABLE, WRONG
 from personalize_connectors.job_run import JOB_TYPES, Job
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
-
-RUN_FAILED, WRONG, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -248,6 +248,7 @@ def _bucket(*, create: bool = True) -> Any:
     return open_storage(read_settings().root, create=create)
 
 
+cli.add_command(backfill)
 cli.add_command(emulate)
 
 

@@ -38,6 +38,16 @@ class TopLevel(BaseModel):
         description="Folder or s3:// prefix of one batch output; or its parent: then each complete child is a new source. "
         "A relative path is below the bucket's root.",
     )
+    settleSeconds: int = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="The sensor takes a batch output as complete when nothing in it has changed for so long.",
+    )
+    personalizeAccess: bool = Field(
+        default=False,
+        description="The sensor takes a batch output as complete when Amazon Personalize says its batch job is ACTIVE.",
+    )
     saveBatchInferenceErrors: bool = Field(default=False, description="Keep the error lines below errors/.")
     performDeltaCheck: bool = Field(
         default=True, description="Send only what changed; a connector's own key wins."

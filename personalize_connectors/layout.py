@@ -7,6 +7,7 @@ etl_jobs/<job_type>/<job_name>/
   input/item_metadata/*.json
   stages/<asset>/year=YYYY/month=MM/day=DD/time=HHMMSS/*.parquet
   errors/year=.../*.json
+  requests/year=.../*.json
   output/<connector>/year=.../*.json
   output/<connector>/{state,receipts,dead_letters,in_flight}/year=.../
 ```
@@ -76,6 +77,11 @@ def stage(run: JobRun, asset: str) -> str:
 def errors(run: JobRun) -> str:
     """Folder of the error lines kept for one run."""
     return f"{job_folder(run.job)}/errors/{partition(run.run_at)}"
+
+
+def request(run: JobRun, version: str, number: int) -> str:
+    """The file by which a sensor takes the request of a run; another number where the one before it was lost."""
+    return f"{job_folder(run.job)}/requests/{partition(run.run_at)}/{version}-{number}.json"
 
 
 def output(run: JobRun, connector: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from personalize_connectors.job_run import JobRun
+
+MOST_CELLS = 50_000
 
 _JOB, _RUN, _FLAT = "job", "run", "job_run"
 
@@ -22,10 +26,26 @@ def partitions(form: str) -> dg.PartitionsDefinition[str]:
 
 def register(instance: dg.DagsterInstance, form: str, run: JobRun) -> None:
     """Make a job run's partition known to Dagster, which knows no dynamic key by itself."""
-    wanted = [(_FLAT, run.key)] if form == "list" else [(_JOB, str(run.job)), (_RUN, run.run)]
-    for name, key in wanted:
-        if not instance.has_dynamic_partition(name, key):
-            instance.add_dynamic_partitions(name, [key])
+    for name, keys in unregistered(instance, form, [run]).items():
+        instance.add_dynamic_partitions(name, keys)
+
+
+def unregistered(instance: dg.DagsterInstance, form: str, runs: Iterable[JobRun]) -> dict[str, list[str]]:
+    """The keys of job runs that Dagster does not know yet, by dimension."""
+    wanted: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, key in [(_FLAT, run.key)] if form == "list" else [(_JOB, str(run.job)), (_RUN, run.run)]:
+            wanted.setdefault(name, {})[key] = None
+    missing = {
+        name: [key for key in keys if not instance.has_dynamic_partition(name, key)]
+        for name, keys in wanted.items()
+    }
+    return {name: keys for name, keys in missing.items() if keys}
+
+
+def cells(instance: dg.DagsterInstance) -> int:
+    """How many cells the grid has: every job with every run, most of which never were."""
+    return len(instance.get_dynamic_partitions(_JOB)) * len(instance.get_dynamic_partitions(_RUN))
 
 
 def run_tags(run: JobRun) -> dict[str, str]:

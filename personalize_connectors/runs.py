@@ -15,7 +15,7 @@ from personalize_connectors.assets.connector_state import NAME as STATE
 from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.assets.sync import sync_name
 from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.definitions import JOB, defs
+from personalize_connectors.definitions import BEFORE_DELIVERY, JOB, defs
 from personalize_connectors.delivery.state import runs_of
 from personalize_connectors.errors import NotFound
 from personalize_connectors.installation import TRANSIENT
@@ -24,6 +24,7 @@ from personalize_connectors.jobs import read_config
 from personalize_connectors.operator_lines import NAME as LOGGER
 from personalize_connectors.partitions import register, run_tags
 from personalize_connectors.settings import Settings
+from personalize_connectors.sources import SOURCE_VERSION
 from personalize_connectors.storage import Storage
 
 # Dagster raises it on SIGINT; inside a library's callback it comes back as a part of the library's own error.
@@ -104,6 +105,12 @@ def redrive(
     return _execute(instance, settings, run, {}, replace(allowance, redrive=reason), assets=assets)
 
 
+def run_without_delivery(instance: dg.DagsterInstance, settings: Settings, run: JobRun) -> Outcome:
+    """Materialize a job run up to what would be delivered."""
+    assets = [key.path[-1] for key in BEFORE_DELIVERY]
+    return _execute(instance, settings, run, {}, NOTHING, assets=assets)
+
+
 def _execute(
     instance: dg.DagsterInstance,
     settings: Settings,
@@ -128,6 +135,7 @@ def _execute(
                     DECORATED: {"allow_removals": allowance.removals, "redrive": allowance.redrive},
                     **{sync_name(name): {"allow_older_run": allowance.older_run} for name in connectors()},
                 }.items()
+                if assets is None or name in assets
             },
         },
         raise_on_error=False,
@@ -173,6 +181,20 @@ def past_runs(instance: dg.DagsterInstance, job: Job, limit: int) -> list[PastRu
         )
         for record in records
     ]
+
+
+def successful_versions(instance: dg.DagsterInstance, job: Job) -> set[tuple[str, str]]:
+    """Run timestamp and source version of each run of a job that went well, at least up to what would be delivered."""
+    records = instance.get_run_records(
+        dg.RunsFilter(tags={"job": str(job)}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    )
+    runs = [record.dagster_run for record in records]
+    return {
+        (run.tags["run_at"], run.tags[SOURCE_VERSION])
+        for run in runs
+        if SOURCE_VERSION in run.tags
+        and (not run.asset_selection or set(BEFORE_DELIVERY) <= run.asset_selection)
+    }
 
 
 def _numbers(instance: dg.DagsterInstance, run_id: str) -> Numbers:

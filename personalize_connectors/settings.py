@@ -12,6 +12,7 @@ from personalize_connectors.errors import BadSettings
 _UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMG]i?)?B)", re.IGNORECASE)
 _SMALLEST_MEMORY = 256 * 2**20
+_LONGEST_PAUSE = 86_400
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class Settings:
         root: The bucket: a local folder or `s3://bucket[/prefix]` (`CONNECTORS_ROOT`).
         memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
+        sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
     """
 
     root: str
     memory_limit: int
     partitions: str
+    sensor_seconds: int = 30
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -43,7 +46,16 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         root=environment.get("CONNECTORS_ROOT") or "./bucket",
         memory_limit=_bytes(memory) if memory else _half_of_the_machine(),
         partitions=partitions,
+        sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
     )
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _LONGEST_PAUSE:
+        raise BadSettings(
+            f"CONNECTORS_SENSOR_SECONDS is {text!r}; write whole seconds from 1 to {_LONGEST_PAUSE}"
+        )
+    return int(text)
 
 
 def _bytes(text: str) -> int:

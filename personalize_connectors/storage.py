@@ -28,6 +28,7 @@ from personalize_connectors.layout import SUCCESS
 from personalize_connectors.storage_files import arrow_files
 
 _BLOCK = 1 << 20
+_PAGE = 1000  # keys that S3 lists in one answer
 _WRITE_BUFFER = 8 << 20
 
 
@@ -77,6 +78,21 @@ class Storage:
                 self.store, prefix=f"{folder.rstrip('/')}/" if folder else None
             )
         return sorted(page["common_prefixes"]), _by_path(folder, page["objects"])
+
+    def objects_from(self, folder: str, first: str, last: str | None = None) -> Iterator[Object]:
+        """The objects below a folder from its child folder `first` on, as keys sort, and not behind those of `last`."""
+        pages = obstore.list(
+            self.store, prefix=f"{folder}/" if folder else None, offset=first, chunk_size=_PAGE
+        )
+        end = f"{last}0" if last else None  # of all signs, 0 comes next after the slash
+        with self._clear_names(folder):
+            for page in pages:
+                found = _by_path(folder, page)
+                yield from (entry for entry in found if end is None or entry.path < end)
+                if (
+                    end and found and found[-1].path >= end and not self.local
+                ):  # a local folder is in no order
+                    return
 
     def exists(self, path: str) -> bool:
         """Whether there is an object at this path."""

@@ -52,6 +52,7 @@ GRAPH = {
 }
 # Check: whether it stops what comes after.
 CHECKS = {
+    ("batch_inference_raw", "config_can_be_used"): False,
     ("inference_errors", "metadata_and_mapping_are_clean"): False,
     ("decorated_recommendations", "metadata_fields_arrive"): False,
     ("user_recommendations", "error_share"): True,
@@ -131,17 +132,19 @@ def test_every_column_is_described(specs):
 
 def test_the_checks_that_stop_a_delivery():
     """Error share, user drop, the budget and rules that stop hold back what comes after; the other checks tell."""
-    checks = [spec for asset in definitions.defs.assets for spec in asset.check_specs]
+    defs = definitions.defs
+    checks = [spec for asset in [*defs.assets, *defs.asset_checks] for spec in asset.check_specs]
     assert {(spec.asset_key.to_user_string(), spec.name): spec.blocking for spec in checks} == CHECKS
     assert [spec.name for spec in checks if not spec.description] == []
 
 
 def test_one_job_runs_all_assets():
-    """The one job materializes every asset, in one process."""
+    """The one job materializes every asset, in one process; the check of all configs is the sensor's and no part of it."""
     (job,) = definitions.defs.jobs
     assert (job.name, definitions.defs.executor.name) == ("deliver_recommendations", "in_process")
     resolved = definitions.defs.resolve_job_def(job.name)
     assert {key.to_user_string() for key in resolved.asset_layer.executable_asset_keys} == set(GRAPH)
+    assert {node.name for node in resolved.nodes} == set(GRAPH)
 
 
 @pytest.mark.parametrize("form", ["grid", "list"])

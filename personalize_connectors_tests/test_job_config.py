@@ -20,8 +20,8 @@ PATH_MISSING = (
     "complete child is a new source. A relative path is below the bucket's root."
 )
 TOP_KEYS = (
-    "batchInferencePath, connectors, itemsPerUser, maxErrorShare, maxUserDrop, performDeltaCheck, recordCompression, "
-    "saveBatchInferenceErrors, userItemPolicy"
+    "batchInferencePath, connectors, itemsPerUser, maxErrorShare, maxUserDrop, performDeltaCheck, personalizeAccess, "
+    "recordCompression, saveBatchInferenceErrors, settleSeconds, userItemPolicy"
 )
 RULES = (
     "array_over_500_elements, id_over_987_bytes, item_id_too_long, list_over_100_kb, misaligned, name_not_storable, "
@@ -59,6 +59,8 @@ def test_fills_in_the_defaults():
     assert parse(GOOD) == JobConfig(
         TopLevel(
             batchInferencePath="in",
+            settleSeconds=60,
+            personalizeAccess=False,
             saveBatchInferenceErrors=False,
             performDeltaCheck=True,
             itemsPerUser=25,

@@ -43,6 +43,7 @@ PATHS_OF_A_JOB = {
         (layout.partition(RUN.run_at.astimezone(timezone(timedelta(hours=9)))), AT),
         (layout.stage(RUN, "batch_inference_raw"), f"{FOLDER}/stages/batch_inference_raw/{AT}"),
         (layout.errors(RUN), f"{FOLDER}/errors/{AT}"),
+        (layout.request(RUN, "0a1b", 0), f"{FOLDER}/requests/{AT}/0a1b-0.json"),
         (layout.output(RUN, "braze"), f"{FOLDER}/output/braze/{AT}"),
         (layout.delivered(RUN.job, "braze", "state"), f"{FOLDER}/output/braze/state"),
         (layout.delivered_run(RUN, "braze", "state"), f"{FOLDER}/output/braze/state/{AT}"),

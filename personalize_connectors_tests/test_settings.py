@@ -7,9 +7,9 @@ from personalize_connectors.settings import Settings, read_settings
 
 
 def test_defaults_to_a_bucket_here_and_half_of_the_machine():
-    """With nothing set, the bucket is ./bucket, partitions are a grid, and there is memory to work with."""
+    """With nothing set, the bucket is ./bucket, partitions are a grid, the sensor looks every 30 s, and there is memory."""
     settings = read_settings({})
-    assert settings == Settings("./bucket", settings.memory_limit, "grid")
+    assert settings == Settings("./bucket", settings.memory_limit, "grid", 30)
     assert settings.memory_limit > 256 * 2**20
 
 
@@ -19,13 +19,15 @@ def test_takes_what_is_set():
         "CONNECTORS_ROOT": "s3://bucket/prefix",
         "CONNECTORS_MEMORY_LIMIT": "4GiB",
         "CONNECTORS_PARTITIONS": "list",
+        "CONNECTORS_SENSOR_SECONDS": "5",
     }
-    assert read_settings(environment) == Settings("s3://bucket/prefix", 4 * 2**30, "list")
+    assert read_settings(environment) == Settings("s3://bucket/prefix", 4 * 2**30, "list", 5)
 
 
 def test_takes_an_empty_variable_for_one_not_set():
     """An empty variable, as a compose file passes it on, gives the default."""
-    empty = dict.fromkeys(("CONNECTORS_ROOT", "CONNECTORS_MEMORY_LIMIT", "CONNECTORS_PARTITIONS"), "")
+    names = ("ROOT", "MEMORY_LIMIT", "PARTITIONS", "SENSOR_SECONDS")
+    empty = {f"CONNECTORS_{name}": "" for name in names}
     assert read_settings(empty) == read_settings({})
 
 
@@ -54,6 +56,16 @@ def test_refuses_other_sizes(text):
         read_settings({"CONNECTORS_MEMORY_LIMIT": text})
     assert str(refused.value) == (
         f"CONNECTORS_MEMORY_LIMIT is {text!r}; write a size of at least 256 MiB, for example 4GiB"
+    )
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "30s", "86401", "²"])
+def test_refuses_other_paces(text):
+    """The sensor's pace is in whole seconds, at least one and at most a day."""
+    with pytest.raises(BadSettings) as refused:
+        read_settings({"CONNECTORS_SENSOR_SECONDS": text})
+    assert str(refused.value) == (
+        f"CONNECTORS_SENSOR_SECONDS is {text!r}; write whole seconds from 1 to 86400"
     )
 
 

@@ -13,7 +13,7 @@ from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
-from personalize_connectors.sources import source_of
+from personalize_connectors.sources import SOURCE_VERSION, source_of
 
 _COLUMNS = {
     "file": "Name of the .out file.",
@@ -50,6 +50,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             for name in config.connectors:
                 connectors()[name].destination(os.environ)
             source = source_of(bucket, config, run)
+        context.instance.add_run_tags(context.run.run_id, {SOURCE_VERSION: source.version})
         size = sum(file.size for file in source.files)
         context.log.info(f"reading {len(source.files)} files, {size:,} bytes from {source.uri}")
 

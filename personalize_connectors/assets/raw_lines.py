@@ -10,7 +10,7 @@ from personalize_connectors.engine.batch_output import typed_lines
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.lines import line_batches
 from personalize_connectors.job_run import JobRun
-from personalize_connectors.sources import Source
+from personalize_connectors.sources import SOURCE_VERSION, Source
 
 ASSET = "batch_inference_raw"
 
@@ -34,4 +34,5 @@ def raw_lines(session: duckdb.DuckDBPyConnection, run: JobRun, source: Source) -
     lines = line_batches(source.storage.blocks(file.path) for file in source.files)
     names = [file.name for file in source.files]
     rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
-    return Frame(SCHEMA, rows, layout.stage(run, ASSET), manifest={"source": source.uri})
+    manifest = {"source": source.uri, SOURCE_VERSION: source.version}
+    return Frame(SCHEMA, rows, layout.stage(run, ASSET), manifest=manifest)
