@@ -65,6 +65,7 @@ def soak(chain: Chain) -> Ledger:
         for number in range(1, chain.runs + 1):
             soaking.disturbed(number)
         soaking.clean(chain.runs + 1)
+        soaking.ledger.struck = soaking.emulator.stats()["faults"]
         return soaking.ledger
 
 
@@ -75,7 +76,8 @@ class Soaking:
         self, chain: Chain, root: Path, running: RunningEmulator, session: duckdb.DuckDBPyConnection
     ) -> None:
         self.ledger = Ledger(open_storage(str(root)))
-        self._chain, self._root, self._emulator, self._session = chain, root, running, session
+        self.emulator = running
+        self._chain, self._root, self._session = chain, root, session
         self._random = Random(f"{chain.seed} {chain.name}")
         self._shop = Shop(self._random, user_names(chain.users))
         self._environment = {
@@ -93,21 +95,21 @@ class Soaking:
         first, second, kill = draw(random, shop.users), draw(random, shop.users), Kill.drawn(random)
         if number % _PATIENT_EVERY == 0:
             first, second, kill = _HANGING, _HANGING, _PATIENCE
-        self._emulator.faults(**first)
+        self.emulator.faults(**first)
         started = datetime.now(UTC)
 
         def disturb(ended: Ended) -> None:
             while not kill.seen(self.ledger.bucket, shop.run, started):
                 if ended(_GLANCE):
                     return
-            self._emulator.faults(**second)
+            self.emulator.faults(**second)
             ended(kill.seconds)
 
         if kind == "command":
             end = run_command(shop.run, self._environment, self._home(), disturb)
         else:
             end = run_forked(shop.run, self._environment, disturb)
-        self._emulator.faults(**CALM)
+        self.emulator.faults(**CALM)
         print(_line(self._book(number, started, end), kind, kill), flush=True)
 
     def clean(self, number: int) -> None:
@@ -115,16 +117,16 @@ class Soaking:
         self._shop.last_run()
         self._shop.write(self._root)
         for again in (0, 1):
-            requests = self._emulator.stats()["requests"]
+            requests = self.emulator.stats()["requests"]
             started = datetime.now(UTC)
             end = run_forked(self._shop.run, self._environment)
             if end.killed or end.failures:
                 raise Violation(number + again, f"the clean run failed: {end}")
             entry = self._book(number + again, started, end)
             print(_line(entry, "clean", None), flush=True)
-            if again and self._emulator.stats()["requests"] != requests:
+            if again and self.emulator.stats()["requests"] != requests:
                 raise Violation(number + again, "the same run once more sent something")
-            profiles, state = self._emulator.profiles(), read_state(self._session, self.ledger)
+            profiles, state = self.emulator.profiles(), read_state(self._session, self.ledger)
             check_profiles(number + again, self._shop, profiles, state)
             check_folded(number + again, state, self.ledger)
         check_sent(self.ledger)
@@ -132,8 +134,8 @@ class Soaking:
     def _book(self, number: int, started: datetime, end: End) -> Entry:
         """Take down a run once all that it sent is applied, and check what must hold after each."""
         self._settle()
-        entry = self.ledger.book(number, self._shop, started, end, self._emulator.objects())
-        check_state(number, read_state(self._session, self.ledger), self._emulator.profiles(), self.ledger)
+        entry = self.ledger.book(number, self._shop, started, end, self.emulator.objects())
+        check_state(number, read_state(self._session, self.ledger), self.emulator.profiles(), self.ledger)
         return entry
 
     def _settle(self) -> None:
@@ -143,10 +145,10 @@ class Soaking:
         less Braze keeps no order, and no client can do anything about it.
         """
         before = -1
-        while (now := self._emulator.stats()["requests"]) != before:
+        while (now := self.emulator.stats()["requests"]) != before:
             before = now
             time.sleep(0.05)
-        self._emulator.flush()
+        self.emulator.flush()
 
     def _home(self) -> Path:
         home = self._chain.folder / "dagster"

@@ -68,22 +68,17 @@ def check_folded(number: int, state: State, ledger: Ledger) -> None:
 
 
 def check_sent(ledger: Ledger) -> None:
-    """What was applied was planned and has its receipt, and what was sent twice is owned up to by the receipts."""
+    """What was applied was planned and has its receipt, and what was sent twice is owned up to."""
     before: dict[str, tuple[bytes, Entry]] = {}
-    for place, entry in enumerate(ledger.entries):
+    for entry in ledger.entries:
         for user in entry.receipts.keys() | entry.applied.keys():
             _check_receipts(entry, user)
-        for user, count in entry.applied.items():
+        for user in entry.applied:
             digest = entry.planned[user]
-            if count > 1 and not entry.owned(user):
-                raise Violation(entry.number, f"{user} was sent {count} times, and no receipt says so")
             if user in before and before[user][0] == digest:
-                since = ledger.entries[ledger.entries.index(before[user][1]) : place]
-                if not any(run.uncertain(user) for run in since):
-                    raise Violation(
-                        entry.number, f"{user} was sent again what run {before[user][1].number} had accepted"
-                    )
+                _check_again(ledger, user, before[user][1], entry)
             before[user] = digest, entry
+        _check_report(entry)
         _check_in_flight(entry)
 
 
@@ -116,6 +111,22 @@ def _check_receipts(entry: Entry, user: str) -> None:
         raise Violation(entry.number, f"{user} was sent {count} times; the receipts say {rows}")
     if "accepted" in told and not count:
         raise Violation(entry.number, f"{user} was accepted, says a receipt, and nothing was applied: {rows}")
+    if count > 1 and not entry.owned(user):
+        raise Violation(entry.number, f"{user} was sent {count} times, and no receipt says so: {rows}")
+
+
+def _check_again(ledger: Ledger, user: str, earlier: Entry, entry: Entry) -> None:
+    """What was sent before is sent again only where nobody knows what the profile holds."""
+    since = ledger.entries[earlier.number - 1 : entry.number - 1]
+    if not any(run.uncertain(user) for run in since):
+        raise Violation(entry.number, f"{user} was sent again what run {earlier.number} had accepted")
+
+
+def _check_report(entry: Entry) -> None:
+    """A run that ended well reports every record that it sent more than once."""
+    sent, reported = sum(count > 1 for count in entry.applied.values()), entry.end.numbers
+    if reported and sent > reported["records_perhaps_billed_twice"]:
+        raise Violation(entry.number, f"{sent} records were sent more than once; the run reports {reported}")
 
 
 def _check_in_flight(entry: Entry) -> None:

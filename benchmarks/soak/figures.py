@@ -26,8 +26,8 @@ def show(ledgers: Mapping[str, Ledger], seconds: float, seed: int) -> None:
     for name in ledgers:
         table.add_column(f"applied {name}", justify="right")
     columns = [_figures(ledger) for ledger in ledgers.values()]
-    for name in columns[0]:
-        table.add_row(name, *(f"{column[name]:,}" for column in columns))
+    for name in dict.fromkeys(name for column in columns for name in column):
+        table.add_row(name, *(f"{column.get(name, 0):,}" for column in columns))
     Console().print(table)
 
 
@@ -44,7 +44,7 @@ def _figures(ledger: Ledger) -> dict[str, int]:
         "records planned": sum(len(entry.planned) for entry in entries),
         "objects applied": sum(sum(entry.applied.values()) for entry in entries),
         "records sent more than once": sent_more_than_once(ledger),
-        "records that receipts own up to": sum(owned_up_to(ledger)),
+        "  in flight at a kill or tried again, by the receipts": sum(owned_up_to(ledger)),
         "  in flight at a kill": sum(in_flight),
         "  most in flight at one kill": max(in_flight, default=0),
         "perhaps billed twice, by the reports": sum(
@@ -56,4 +56,6 @@ def _figures(ledger: Ledger) -> dict[str, int]:
         "recovered as accepted, by the reports": sum(
             entry.end.numbers.get("recovered_accepted", 0) for entry in ended
         ),
+        "faults that struck": sum(ledger.struck.values()),
+        **{f"  {name}": count for name, count in sorted(ledger.struck.items())},
     }

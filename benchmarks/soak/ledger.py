@@ -85,11 +85,13 @@ class Ledger:
         bucket: Where the runs work.
         entries: The runs.
         stands_for: User and fingerprint to the attributes that it stands for.
+        struck: Fault to how often it struck.
     """
 
     bucket: Storage
     entries: list[Entry] = field(default_factory=list)
     stands_for: dict[tuple[str, bytes], Attributes] = field(default_factory=dict)
+    struck: dict[str, int] = field(default_factory=dict)
     _objects: dict[str, int] = field(default_factory=dict)
     _files: set[str] = field(default_factory=set)
     _run_of: dict[str, Entry] = field(default_factory=dict)

@@ -47,16 +47,14 @@ class Config:
 
     def changed(self, random: Random) -> Config:
         """One thing is otherwise, perhaps as it was before."""
-        change = random.choice(
-            [
-                {"payload": random.choice(["objects", "ids"])},
-                {"prefix": random.choice(["soak_", "other_"])},
-                {"source": random.choice(["", "x", "y"])},
-                {"missing": random.choice(["keep", "unset"])},
-                {"concurrent": random.choice([2, 4, 8]), "records": random.choice([10, 25, 75])},
-            ]
-        )
-        return replace(self, **change)
+        changes: list[Attributes] = [
+            {"payload": random.choice(["objects", "ids"])},
+            {"prefix": random.choice(["soak_", "other_"])},
+            {"source": random.choice(["", "x", "y"])},
+            {"missing": random.choice(["keep", "unset"])},
+            {"concurrent": random.choice([2, 4, 8]), "records": random.choice([10, 25, 75])},
+        ]
+        return replace(self, **random.choice(changes))
 
 
 def user_names(users: int) -> list[str]:

@@ -79,7 +79,7 @@ class Kill:
             return True
         if self.stage == "delta":
             manifest = bucket.manifest(layout.stage(run, ASSET))
-            return bool(manifest) and datetime.fromisoformat(manifest["written_at"]) >= started
+            return manifest is not None and datetime.fromisoformat(manifest["written_at"]) >= started
         kind = {"plan": "in_flight", "receipts": "receipts"}[self.stage]
         found = bucket.objects(layout.delivered_run(run, "braze", kind))
         return any(entry.modified >= started for entry in found if entry.name.endswith(".parquet"))

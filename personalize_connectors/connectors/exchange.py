@@ -89,7 +89,8 @@ class Verdict:
             `retry` (send again later), `stop` (nothing can be delivered until somebody acts).
         text: The destination's own words, or what to check.
         rejected: Places in the request that were rejected, with the destination's words.
-        uncertain: The request may have been applied, in whole or in part, though it was not accepted.
+        uncertain: The request may have been applied, in whole or in part, though it was not accepted. A success that is
+            taken for `rejected`, `retry` or `stop` counts as uncertain in any case.
         throttled: With `retry`: the request was over the rate limit.
         too_large: With `split`: the bytes were too many, not the records.
         retry_after: Seconds that the destination asks to wait.

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from personalize_connectors.connectors.exchange import Verdict
@@ -16,6 +17,7 @@ from personalize_connectors.delivery.limiter import RateLimiter
 from personalize_connectors.delivery.order import Order, Tries
 from personalize_connectors.delivery.outcomes import NEVER_ANSWERED, Outcome, with_doubt
 from personalize_connectors.delivery.parcels import Parcel
+from personalize_connectors.delivery.verdicts import judged
 from personalize_connectors.delivery.write_ahead import NOT_APPLIED, SENT
 from personalize_connectors.errors import DeliveryBusy, DeliveryRefused, DestinationUnavailable
 
@@ -181,9 +183,8 @@ class Sending:
             self._limiter.answered(None)
             verdict = Verdict("retry", answer.text, uncertain=answer.sent)
         else:
-            verdict = self._what.connector.verdict(answer, tries.parcel.users["user_id"])
+            verdict = judged(self._what.connector, answer, tries.parcel.users["user_id"])
             self._tell_limiter(verdict)
-            _check_places(verdict, len(tries.parcel), self._what.connector.name)
         tries.doubtful = doubtful or verdict.uncertain
         if verdict.outcome == "retry" and not tries.doubtful:
             self._note(request, NOT_APPLIED, tries)
@@ -223,10 +224,8 @@ class Sending:
             self._excused_until = until
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
-        except TimeoutError:
-            return
 
     def _backoff(self, tries: Tries, verdict: Verdict) -> float:
         pace = self._what.pace
@@ -262,17 +261,16 @@ class Sending:
         first, second = tries.parcel.halves()
         try:
             await self._deliver(client, f"{request}.1", first, doubtful=tries.doubtful)
-        finally:  # where the run stops, what is doubtful of the second half must be told too
+        finally:  # when the run stops, the second half is still in doubt
             await self._deliver(client, f"{request}.2", second, doubtful=tries.doubtful)
 
     async def _again(self, client: Client, request: str, tries: Tries, verdict: Verdict) -> None:
         """Nothing was taken, for the sake of some records: those are rejected, the others go again."""
         rejected = dict(verdict.rejected)
         self._note(request, "again", tries, rejected=rejected)
-        named = tries.parcel.only(set(rejected))
+        named, rest = tries.parcel.only(set(rejected)), tries.parcel.without(set(rejected))
         reasons = dict(enumerate(rejected[place] for place in sorted(rejected)))
         self._add(Outcome(named, "rejected", "", reasons, request, tries.number), tries)
-        rest = tries.parcel.without(set(rejected))
         await self._deliver(client, f"{request}.0", rest, doubtful=tries.doubtful)
 
     def _conclude(
@@ -286,17 +284,10 @@ class Sending:
         self._add(Outcome(tries.parcel, status, text, rejected, request, tries.number), tries)
 
     def _note(self, request: str, event: str, tries: Tries, **more: Any) -> None:
-        doubtful, attempt = tries.doubtful, tries.number
-        self._what.ahead.note(request, event, doubtful=doubtful, attempt=attempt, at=time.time(), **more)
+        more |= {"doubtful": tries.doubtful, "attempt": tries.number, "at": time.time()}
+        self._what.ahead.note(request, event, **more)
 
     def _add(self, outcome: Outcome, tries: Tries) -> None:
         for told in with_doubt(outcome) if tries.doubtful else [outcome]:
             self._what.receipts.add(told)
         self.concluded += len(outcome.parcel)
-
-
-def _check_places(verdict: Verdict, records: int, connector: str) -> None:
-    if wrong := [place for place in verdict.rejected if not 0 <= place < records]:
-        raise DeliveryRefused(
-            f"the connector {connector} took an answer to reject record {wrong[0]} of a request of {records}; its verdict is wrong"
-        )

@@ -242,5 +242,5 @@ def test_one_clean_run_leaves_everything_as_it_should_be(session):
     """After any outputs, configs, rejections, faults and kills one clean run makes all right, and then there is nothing to send."""
     run_state_machine_as_test(
         lambda: Deliveries(session),
-        settings=settings(max_examples=40, stateful_step_count=8, deadline=None),
+        settings=settings(max_examples=25, stateful_step_count=8, deadline=None),
     )
