@@ -170,7 +170,7 @@ def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
     from personalize_connectors.allowance import NOTHING
     from personalize_connectors.runs import redrive, run_with_dead_letters
 
-    run = run_with_dead_letters(_bucket(), job, at)
+    run = run_with_dead_letters(_bucket(), job, at, reason)
     _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, NOTHING))
 
 

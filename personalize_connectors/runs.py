@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,12 +11,14 @@ from typing import Any
 
 import dagster as dg
 
+from personalize_connectors import layout
 from personalize_connectors.allowance import NOTHING, Allowance
 from personalize_connectors.assets.connector_state import NAME as STATE
 from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.assets.sync import sync_name
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.definitions import BEFORE_DELIVERY, JOB, defs
+from personalize_connectors.delivery.dead_letters import reasons
 from personalize_connectors.delivery.state import runs_of
 from personalize_connectors.errors import NotFound
 from personalize_connectors.installation import TRANSIENT
@@ -66,8 +69,8 @@ class PastRun:
     numbers: Numbers
 
 
-def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None) -> JobRun:
-    """The newest run that left dead letters, or the one at a timestamp.
+def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None, reason: str = "") -> JobRun:
+    """The newest run that left dead letters, or the one at a timestamp; some have a reason that holds the text.
 
     Raises:
         NotFound: there are none, or a newer run has tried those users again already.
@@ -86,7 +89,17 @@ def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None) -> Job
             f"{job}: the newest dead letters are of {found.run}, and {JobRun(job, newest).run} was delivered since, which sent "
             "those users what they have now: there is nothing to send again"
         )
+    _find_reason(bucket, found, names, reason)
     return found
+
+
+def _find_reason(bucket: Storage, run: JobRun, connectors: list[str], reason: str) -> None:
+    found: Counter[str] = Counter()
+    for name in connectors:
+        found += reasons(bucket, layout.delivered_run(run, name, "dead_letters"))
+    if not any(reason.lower() in text.lower() for text in found):
+        there = "; ".join(f"{text} ({number:,})" for text, number in found.most_common(5))
+        raise NotFound(f"{run.key}: no dead letter has a reason that holds {reason!r}; there are: {there}")
 
 
 def execute(

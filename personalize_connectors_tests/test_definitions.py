@@ -65,7 +65,18 @@ CHECKS = {
     ("braze_sync", "no_rejected_records"): False,
     ("connector_state", "every_accepted_user_is_in_the_state"): False,
 }
-RECEIPTS = ["user_id", "fingerprint", "status", "text", "request", "attempt", "answered_at", "delivery"]
+RECEIPTS = [
+    "user_id",
+    "fingerprint",
+    "status",
+    "text",
+    "request",
+    "attempt",
+    "answered_at",
+    "delivery",
+    "points",
+    "sent_again",
+]
 COLUMNS = {
     "batch_inference_raw": [
         "file",

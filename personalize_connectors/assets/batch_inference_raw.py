@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
+from personalize_connectors import layout
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.assets.raw_lines import ASSET, SCHEMA, raw_lines
 from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.delivery.lease import refuse_while_delivering
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
@@ -47,6 +49,8 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
         with clear_failures():
             bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
+            for name in config.connectors:
+                refuse_while_delivering(bucket, layout.lease(run.job, name), run.key)
             for name in config.connectors:
                 connectors()[name].destination(os.environ)
             source = source_of(bucket, config, run)

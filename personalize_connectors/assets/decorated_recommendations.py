@@ -24,6 +24,7 @@ from personalize_connectors.assets.decoration import (
 )
 from personalize_connectors.assets.preview import check_result, column_schema, table
 from personalize_connectors.assets.record_lines import with_record_lines
+from personalize_connectors.delivery.lease import refuse_while_delivering
 from personalize_connectors.engine.delta import DeltaCounts
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import item_metadata
@@ -102,6 +103,8 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
         with clear_failures(), installation.session() as session:
             bucket, run = installation.bucket, job_run(context)
             job_config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
+            for name in job_config.connectors:
+                refuse_while_delivering(bucket, layout.lease(run.job, name), run.key)
             items = recommended_items(session, user_recommendations, metadata)
             allowance = Allowance(removals=config.allow_removals, redrive=config.redrive)
             decorations = decorate(session, bucket, run, job_config, user_recommendations, items, allowance)

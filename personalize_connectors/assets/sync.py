@@ -34,6 +34,8 @@ _COLUMNS = {
     "attempt": "Which try of the request was answered; 0 where nothing was sent.",
     "answered_at": "When it was answered.",
     "delivery": "The delivery that sent it.",
+    "points": "What the destination bills for the record.",
+    "sent_again": "How often it was sent although a try before may have been applied.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from personalize_connectors.delivery.outcomes import Outcome
 from personalize_connectors.delivery.parcels import Parcel
+from personalize_connectors.storage import Storage
 
 
 def dead_letters(outcomes: Sequence[Outcome]) -> bytes:
@@ -36,6 +38,12 @@ def letters_without_payload(receipts: pa.Table) -> bytes:
         + b"\n"
         for row in rejected.to_pylist()
     )
+
+
+def reasons(bucket: Storage, folder: str) -> Counter[str]:
+    """How many dead letters below a folder have which reason."""
+    lines = (line for found in bucket.objects(folder) for line in bucket.read(found.path).splitlines())
+    return Counter(str(orjson.loads(line)["reason"]) for line in lines)
 
 
 def _letters(outcome: Outcome) -> Iterator[dict[str, Any]]:

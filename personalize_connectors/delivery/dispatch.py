@@ -27,8 +27,8 @@ from personalize_connectors.delivery.state import (
     PENDING,
     find_accepted,
     pending,
+    perhaps_billed_twice,
     refuse_older,
-    sent_without_answer,
 )
 from personalize_connectors.delivery.write_ahead import WriteAhead
 from personalize_connectors.engine.frame import batches
@@ -101,9 +101,9 @@ def dispatch(
         total = int(rows.count("*").fetchall()[0][0])
         watch.say(f"{name}: {total:,} records to send to {destination.url}")
         report = DeliveryReport()
+        twice = perhaps_billed_twice(session, what.bucket, accepted, rows)
+        report.billed_twice, report.billed_twice_points = twice
         if total:
-            twice = sent_without_answer(session, what.bucket, accepted, rows)
-            report.billed_twice, report.billed_twice_points = twice
             _send(rows, total, what, destination, report, held, watch)
     return report, recovered
 

@@ -105,6 +105,20 @@ def lease(storage: Storage, folder: str, run: str, timing: Timing = Timing()) ->
                 keeper.write(ended=True)
 
 
+def refuse_while_delivering(storage: Storage, folder: str, run: str) -> None:
+    """Raise DeliveryBusy where another process of this machine delivers the same run: its stages must stay as they are."""
+    number, content = _newest(storage, folder)
+    note = _parsed(content) if number else None
+    if (
+        note
+        and note.run == run
+        and note.machine == _machine()
+        and not _is_over(note)
+        and note.process != os.getpid()
+    ):
+        raise _busy(note)
+
+
 class _Keeper:
     """Renews a lease until it is done, or somebody else took it, or it ran out: then it is lost for good."""
 

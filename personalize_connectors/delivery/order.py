@@ -68,17 +68,18 @@ class Order:
 
 @dataclass
 class Tries:
-    """The tries of one request; `doubtful` where one of them may have been applied without our knowing."""
+    """The tries of one request.
+
+    Attributes:
+        parcel: Its records.
+        started: When they began, on the monotonic clock.
+        number: How many there were.
+        doubtful: Whether one of them may have been applied without our knowing.
+        sent_again: How often it was sent although one before may have been applied: it may be billed so often more.
+    """
 
     parcel: Parcel
     started: float
     number: int = 0
     doubtful: bool = False
-    counted: bool = False
-
-    def count_twice(self, report: DeliveryReport) -> None:
-        """Sent again without an answer to the first time: it may be billed twice."""
-        if not self.counted:
-            self.counted = True
-            report.billed_twice += len(self.parcel)
-            report.billed_twice_points += int(self.parcel.users["points"].to_numpy().sum())
+    sent_again: int = 0

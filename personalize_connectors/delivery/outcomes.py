@@ -24,6 +24,7 @@ class Outcome:
         request: The request's name; empty where nothing was sent.
         attempt: Which try was answered; 0 where nothing was sent.
         at: When it was answered.
+        sent_again: How often the records were sent although a try before may have been applied.
     """
 
     parcel: Parcel
@@ -33,6 +34,7 @@ class Outcome:
     request: str
     attempt: int
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    sent_again: int = 0
 
 
 def with_doubt(outcome: Outcome) -> list[Outcome]:

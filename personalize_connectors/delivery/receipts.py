@@ -34,11 +34,13 @@ SCHEMA = pa.schema(
         ("attempt", pa.int32()),
         ("answered_at", pa.timestamp("us", tz="UTC")),
         ("delivery", pa.string()),
+        ("points", pa.int64()),
+        ("sent_again", pa.int32()),
     ]
 )
 
 # A dictionary of values that are each there once costs more than all the rest of a file.
-_REPEATED = ["status", "text", "request", "attempt", "answered_at", "delivery"]
+_REPEATED = ["status", "text", "request", "attempt", "answered_at", "delivery", "points", "sent_again"]
 _FLUSH_SECONDS = 2.0
 
 
@@ -67,6 +69,8 @@ def receipts_table(outcomes: Sequence[Outcome], delivery: str) -> pa.Table:
             pa.array(codes)
         ),
         pa.repeat(pa.scalar(delivery), len(codes)),
+        users["points"],
+        pa.array([outcome.sent_again for outcome in outcomes], pa.int32()).take(pa.array(codes)),
     ]
     return pa.table(columns, schema=SCHEMA)
 
@@ -131,7 +135,6 @@ class ReceiptWriter:
             if not outcomes:
                 return
             table = receipts_table(outcomes, self._delivery)
-            points = pa.chunked_array([outcome.parcel.users["points"] for outcome in outcomes])
             letters = dead_letters(outcomes)
             path = receipts_file(self._places.receipts, self._delivery)
             write_receipts(self._storage, path, table)
@@ -139,12 +142,15 @@ class ReceiptWriter:
                 name = path.rpartition("/")[2].replace(".parquet", ".json")
                 self._storage.write(f"{self._places.dead_letters}/{name}", letters)
             del self._outcomes[: len(outcomes)]
-            self._count(table, points)
+            self._count(table)
 
-    def _count(self, table: pa.Table, points: pa.ChunkedArray) -> None:
+    def _count(self, table: pa.Table) -> None:
         accepted = pc.equal(table["status"], "accepted")
         self._report.accepted += pc.sum(accepted).as_py() or 0
-        self._report.data_points += pc.sum(points.filter(accepted)).as_py() or 0
+        self._report.data_points += pc.sum(table["points"].filter(accepted)).as_py() or 0
+        self._report.billed_twice += pc.sum(table["sent_again"]).as_py() or 0
+        again = pc.multiply(table["points"], table["sent_again"])
+        self._report.billed_twice_points += pc.sum(again).as_py() or 0
         self._report.unknown += pc.sum(pc.equal(table["status"], "unknown")).as_py() or 0
         words = table["text"].filter(pc.equal(table["status"], "rejected"))
         for entry in pc.value_counts(words).to_pylist():

@@ -136,6 +136,7 @@ class _Known:
     text: str
     attempt: int
     at: datetime | None
+    sent_again: int = 0
 
 
 def _concluded(plan: pa.Table, journal: _Journal) -> pa.Table:
@@ -165,6 +166,8 @@ def _concluded(plan: pa.Table, journal: _Journal) -> pa.Table:
         pa.array([known.attempt for known in parts], pa.int32()).take(part),
         pc.coalesce(when, rows["planned_at"]),
         rows["delivery"],
+        rows["points"],
+        pa.array([known.sent_again for known in parts], pa.int32()).take(part),
     ]
     return pa.table(columns, schema=SCHEMA)
 
@@ -180,6 +183,7 @@ def _known(journal: _Journal, request: str, rows: Ints, *, doubtful: bool = Fals
         return
     doubtful = doubtful or event.get("doubtful", False)
     outcome, attempt, at = event["event"], int(event.get("attempt", 1)), _time(event)
+    again = int(event.get("again", 0))
     rejected = {int(place): text for place, text in event.get("rejected", {}).items()}
     named = np.zeros(len(rows), bool)
     named[[place for place in rejected if place < len(rows)]] = True
@@ -191,14 +195,14 @@ def _known(journal: _Journal, request: str, rows: Ints, *, doubtful: bool = Fals
     if doubtful and outcome in ("accepted", "rejected", "again"):
         yield _Known(rows if outcome == "rejected" else rows[named], "unknown", PERHAPS_APPLIED, attempt, at)
     for place, text in rejected.items():
-        yield _Known(rows[place : place + 1], "rejected", text, attempt, at)
+        yield _Known(rows[place : place + 1], "rejected", text, attempt, at, again)
     if outcome == "again":
         yield from _known(journal, f"{request}.0", rows[~named], doubtful=doubtful)
     elif outcome in (SENT, NOT_APPLIED):
         status = "unknown" if outcome == SENT or not journal.exact else _UNSENT
-        yield _Known(rows, status, _KILLED, attempt, at)
+        yield _Known(rows, status, _KILLED, attempt, at, again)
     else:
-        yield _Known(rows[~named], outcome, event.get("text", ""), attempt, at)
+        yield _Known(rows[~named], outcome, event.get("text", ""), attempt, at, again)
 
 
 def _time(event: dict[str, Any]) -> datetime | None:

@@ -16,8 +16,9 @@ class DeliveryReport:
         accepted: Records that the destination accepted.
         rejected: Rejected records by the destination's words, or by the rule that refused them here.
         unknown: Records that were sent and never answered; they are sent again with the next run.
-        billed_twice: Records that may have been billed twice, for they were sent again without an answer to the first time.
-        billed_twice_points: Their data points.
+        billed_twice: How often records may have been billed once more, for they were sent again without an answer to the time
+            before; also by deliveries since the last state that died.
+        billed_twice_points: The data points of that.
         body_bytes: Bytes of request bodies.
         data_points: What the destination bills for the accepted records, as the connector counts it.
         waited: Seconds in which nothing was sent because of the rate limit.

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from personalize_connectors.connectors.exchange import Verdict
@@ -174,8 +175,7 @@ class Sending:
         self._report.requests += 1
         self._report.retries += tries.number > 1
         self._report.body_bytes += len(body)
-        if tries.doubtful:
-            tries.count_twice(self._report)
+        tries.sent_again += tries.doubtful
         doubtful, tries.doubtful = tries.doubtful, True
         self._note(request, SENT, tries)
         answer = await client.send(tries.parcel.call, body)
@@ -284,10 +284,12 @@ class Sending:
         self._add(Outcome(tries.parcel, status, text, rejected, request, tries.number), tries)
 
     def _note(self, request: str, event: str, tries: Tries, **more: Any) -> None:
-        more |= {"doubtful": tries.doubtful, "attempt": tries.number, "at": time.time()}
+        more |= {"doubtful": tries.doubtful, "again": tries.sent_again, "attempt": tries.number}
+        more["at"] = time.time()
         self._what.ahead.note(request, event, **more)
 
     def _add(self, outcome: Outcome, tries: Tries) -> None:
+        outcome = replace(outcome, sent_again=tries.sent_again)
         for told in with_doubt(outcome) if tries.doubtful else [outcome]:
             self._what.receipts.add(told)
         self.concluded += len(outcome.parcel)

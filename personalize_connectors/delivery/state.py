@@ -216,16 +216,24 @@ def pending(
     )
 
 
-def sent_without_answer(
+def perhaps_billed_twice(
     session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted, rows: duckdb.DuckDBPyRelation
 ) -> tuple[int, int]:
-    """How many of the pending rows were sent before and never answered, and their data points: billed twice, perhaps."""
+    """How often records may be billed more than once by what was sent since the last state, and for how many data points.
+
+    Deliveries that died told nobody. What they sent again without knowing of the try before counts, and each record that was
+    never answered and has been sent since, or is among the pending rows now.
+    """
     session.register("unfolded", _unfolded(bucket, accepted))
     rows.create_view("pending", replace=True)
     found = session.execute(
         """
-        SELECT count(*), coalesce(sum(points), 0)::BIGINT FROM pending
-        SEMI JOIN (SELECT user_id, fingerprint FROM unfolded WHERE status = 'unknown') USING (user_id, fingerprint)
+        WITH since AS (SELECT user_id, fingerprint, max(answered_at) AS last FROM unfolded GROUP BY ALL),
+        again AS (SELECT coalesce(sent_again, 0) AS times, points FROM unfolded
+          UNION ALL SELECT 1, unfolded.points FROM unfolded JOIN since USING (user_id, fingerprint)
+          LEFT JOIN (SELECT DISTINCT user_id, fingerprint, true AS pending FROM pending) USING (user_id, fingerprint)
+          WHERE status = 'unknown' AND (answered_at < last OR pending))
+        SELECT coalesce(sum(times), 0)::BIGINT, coalesce(sum(times * points), 0)::BIGINT FROM again
         """
     ).fetchall()
     return int(found[0][0]), int(found[0][1])

@@ -20,7 +20,7 @@ from personalize_connectors.delivery.state import (
     Accepted,
     find_accepted,
     pending,
-    sent_without_answer,
+    perhaps_billed_twice,
 )
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.plan.costs import findings, money, other_shapes
@@ -34,7 +34,7 @@ def plan_delivery(
     name, counts = what.connector.name, decoration.counts
     accepted = _accepted_at_delivery(what)
     rows = pending(session, what.bucket, what.run, what.decorated, name, accepted, delta=what.delta)
-    twice, _ = sent_without_answer(session, what.bucket, accepted, rows)
+    twice, _ = perhaps_billed_twice(session, what.bucket, accepted, rows)
     sent = _Sent()
     sent.add_all(rendered(rows, decoration.documents, what, sent.refuse), what)
     chosen = ShapeCost(

@@ -50,6 +50,14 @@ def test_without_dead_letters_there_is_nothing_to_send(world):
         newest(world, DAYS[0])
 
 
+def test_a_reason_that_nothing_has_is_told(shop):
+    """Where no dead letter has the reason, nothing is run, and the error says which reasons there are."""
+    bucket = open_storage(str(shop.root))
+    with pytest.raises(NotFound, match=r"holds 'too large'; there are: EMAIL_BAD_FORMAT \(1\)"):
+        run_with_dead_letters(bucket, PERSONAL, None, "too large")
+    assert run_with_dead_letters(bucket, PERSONAL, None, "bad_format") == JobRun(PERSONAL, DAYS[0])
+
+
 def test_dead_letters_that_a_newer_run_made_up_for_are_over(shop):
     """Once a newer run was delivered its records count, and the older dead letters are not sent over them."""
     shop.answer(PERSONAL, 1, LISTS)

@@ -23,6 +23,8 @@ def receipts(*rows, minute=0, delivery="d", attempt=1):
             "attempt": attempt,
             "answered_at": at,
             "delivery": delivery,
+            "points": 3,
+            "sent_again": 0,
         }
         for user, digest, status, text in full
     ]

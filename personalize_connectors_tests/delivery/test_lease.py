@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from personalize_connectors.delivery.lease import LeaseNote, Timing, lease
+from personalize_connectors.delivery.lease import LeaseNote, Timing, lease, refuse_while_delivering
 from personalize_connectors.errors import DeliveryBusy
 from personalize_connectors.storage import Storage
 
@@ -68,6 +68,21 @@ def test_it_is_held_and_then_ended(bucket):
         assert (held(), leases(bucket)) == (True, ["00000001.json"])
     with lease(bucket, "lease", "job|run", clock.timing()) as held:
         assert (held(), leases(bucket), clock.at) == (True, ["00000002.json"], 1000.0)
+
+
+def test_a_run_that_another_process_delivers_is_refused_at_once(bucket):
+    """While a living process of this machine delivers a run, the same run is refused, another run and a dead holder's are not."""
+    command = [sys.executable, "-m", "personalize_connectors_tests.delivery.lease_holder", bucket.url, "mine"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "ready\n"
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(DeliveryBusy, match=f"mine delivers right now \\(process {holder.pid} on "):
+            refuse_while_delivering(bucket, "lease", "mine")
+        refuse_while_delivering(bucket, "lease", "another")
+        holder.kill()
+    refuse_while_delivering(bucket, "lease", "mine")
 
 
 def test_a_living_holder_is_told(bucket):

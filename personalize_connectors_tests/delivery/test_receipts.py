@@ -49,12 +49,12 @@ def test_every_record_of_every_request_is_a_row():
     rows = [tuple(row.values()) for row in found.to_pylist()]
     assert found.schema == SCHEMA
     assert rows == [
-        ("a", b"a", "accepted", "", "d-0", 1, AT, "d"),
-        ("b", b"b", "rejected", "bad b", "d-0", 1, AT, "d"),
-        ("c", b"c", "accepted", "", "d-0", 1, AT, "d"),
-        ("d", b"d", "rejected", "HTTP 400", "d-1", 2, AT, "d"),
-        ("e", b"e", "unknown", "never answered", "d-2.1", 1, AT, "d"),
-        ("f", b"f", "unknown", "never answered", "d-2.1", 1, AT, "d"),
+        ("a", b"a", "accepted", "", "d-0", 1, AT, "d", 2, 0),
+        ("b", b"b", "rejected", "bad b", "d-0", 1, AT, "d", 2, 0),
+        ("c", b"c", "accepted", "", "d-0", 1, AT, "d", 2, 0),
+        ("d", b"d", "rejected", "HTTP 400", "d-1", 2, AT, "d", 2, 0),
+        ("e", b"e", "unknown", "never answered", "d-2.1", 1, AT, "d", 2, 0),
+        ("f", b"f", "unknown", "never answered", "d-2.1", 1, AT, "d", 2, 0),
     ]
 
 

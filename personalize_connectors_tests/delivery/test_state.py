@@ -15,9 +15,9 @@ from personalize_connectors.delivery.state import (
     find_accepted,
     not_in_state,
     pending,
+    perhaps_billed_twice,
     refuse_older,
     rejected_in_run,
-    sent_without_answer,
 )
 from personalize_connectors.delivery.write_ahead import PLAN
 from personalize_connectors.engine.frame import Frame
@@ -195,7 +195,7 @@ def test_pending_is_the_delta_without_what_was_accepted_since(session, bucket):
 
     def left(*, delta):
         found = pending(session, bucket, SECOND, decorated, "braze", accepted, delta=delta)
-        assert sent_without_answer(session, bucket, accepted, found) == (1, 3)
+        assert perhaps_billed_twice(session, bucket, accepted, found) == (1, 3)
         return [user for user, *_ in found.order("user_id").fetchall()]
 
     assert left(delta=True) == ["gone", "lost", "other"]
@@ -223,6 +223,22 @@ def test_what_this_run_had_rejected_is_found(session, bucket):
         return sorted(user for user, _ in rows)
 
     assert (found(), found("email"), found("")) == (["u", "v"], ["v"], [])
+
+
+def test_what_deliveries_sent_twice_before_they_died_is_counted(session, bucket):
+    """Records that were sent again since the last state count, whoever sent them; one that was never sent again does not."""
+    deliver(bucket, FIRST, ("u", b"1", "unknown"), ("v", b"1", "unknown"), ("w", b"1", "unknown"))
+    deliver(bucket, FIRST, ("u", b"1"), ("v", b"2"), minute=1)
+    again = receipts(("x", b"1"), minute=2)
+    again = again.set_column(
+        again.schema.get_field_index("sent_again"), "sent_again", pa.array([2], pa.int32())
+    )
+    leave(bucket, layout.delivered_run(FIRST, "braze", "receipts"), again)
+    accepted = find_accepted(bucket, JOB, "braze")
+    nothing = session.from_arrow(PENDING.empty_table())
+    assert perhaps_billed_twice(session, bucket, accepted, nothing) == (3, 9)
+    snapshot(bucket, FIRST, {"u": b"1"})
+    assert perhaps_billed_twice(session, bucket, find_accepted(bucket, JOB, "braze"), nothing) == (0, 0)
 
 
 def test_an_older_run_is_refused():
