@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-wheel lint lock bench bench-delivery bench-sensor soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser test-wheel lint lock bench bench-delivery bench-sensor soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -38,6 +38,15 @@ dev: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-s3: $(INSTALLED)
+	$(BIN)/python -m pytest -m on_s3 $(ARGS)
+
+test-production: $(INSTALLED)
+	$(BIN)/python -m pytest -m production --numprocesses 0 $(ARGS)
+
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest -m browser --numprocesses 0 $(ARGS)
 
 test-wheel: $(INSTALLED)
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
