@@ -27,6 +27,7 @@ from personalize_connectors.cli_parameters import (
     at_option,
     job_argument,
 )
+from personalize_connectors.cli_prune import prune
 from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.exit_codes import INTERRUPTED, RUN_FAILED, UNREACHABLE, WRONG
 from personalize_connectors.job_run import JOB_TYPES, Job
@@ -250,6 +251,7 @@ def _bucket(*, create: bool = True) -> Any:
 
 cli.add_command(backfill)
 cli.add_command(emulate)
+cli.add_command(prune)
 
 
 def main(arguments: list[str] | None = None) -> None:

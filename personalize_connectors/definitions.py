@@ -17,6 +17,7 @@ from personalize_connectors.io_manager import LayoutIOManager
 from personalize_connectors.operator_lines import NAME as OPERATOR_LINES
 from personalize_connectors.operator_lines import operator_lines
 from personalize_connectors.partitions import partitions
+from personalize_connectors.schedules import housekeeping_job, housekeeping_schedule
 from personalize_connectors.sensors import new_batch_inference_output_sensor
 from personalize_connectors.settings import read_settings
 
@@ -49,8 +50,10 @@ defs = dg.Definitions(
             JOB,
             selection=dg.AssetSelection.assets(*_assets) - dg.AssetSelection.checks(config_can_be_used),
             description="Every stage of one job run, in order.",
-        )
+        ),
+        housekeeping_job,
     ],
+    schedules=[housekeeping_schedule],
     sensors=[
         new_batch_inference_output_sensor(
             JOB, BEFORE_DELIVERY, _settings.partitions, _settings.sensor_seconds

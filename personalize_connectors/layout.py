@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Literal
 
 from personalize_connectors.job_run import Job, JobRun
 
@@ -25,6 +26,15 @@ SUCCESS = "_SUCCESS"
 
 _PARTITION = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/time=(\d{6})")
 _DELIVERED = ("state", "receipts", "dead_letters", "in_flight")
+
+Kind = Literal["stages", "records", "receipts", "states"]
+LEFT_BY_RUNS = ("stages", "errors", "requests", "output")
+_KINDS: dict[str, Kind] = {
+    r"stages/[^/]+/": "stages",
+    r"(errors|requests|output/[^/]+)/": "records",
+    r"output/[^/]+/(receipts|dead_letters)/": "receipts",
+    r"output/[^/]+/state/": "states",
+}
 
 
 def job_folder(job: Job) -> str:
@@ -62,6 +72,16 @@ def run_at_of(path: str) -> datetime | None:
         return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def left_by_run(job: Job, path: str) -> tuple[Kind, str] | None:
+    """Of an object that a run left for good: its kind, and the folder of that run; None for all else below the job."""
+    found = _PARTITION.search(path)
+    if not found:
+        return None
+    above = path[: found.start()].removeprefix(f"{job_folder(job)}/")
+    kind = next((kind for pattern, kind in _KINDS.items() if re.fullmatch(pattern, above)), None)
+    return (kind, path[: found.end()]) if kind else None
 
 
 def stages(job: Job, asset: str) -> str:

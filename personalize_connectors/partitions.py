@@ -10,16 +10,16 @@ from personalize_connectors.job_run import JobRun
 
 MOST_CELLS = 50_000
 
-_JOB, _RUN, _FLAT = "job", "run", "job_run"
+JOBS, RUNS, JOB_RUNS = "job", "run", "job_run"  # names of the dynamic dimensions
 
 
 def partitions(form: str) -> dg.PartitionsDefinition[str]:
     """`grid`: the dimensions `job` and `run`; `list`: one dimension for large installations."""
     if form == "list":
-        return dg.DynamicPartitionsDefinition(name=_FLAT)
+        return dg.DynamicPartitionsDefinition(name=JOB_RUNS)
     dimensions = {
-        _JOB: dg.DynamicPartitionsDefinition(name=_JOB),
-        _RUN: dg.DynamicPartitionsDefinition(name=_RUN),
+        JOBS: dg.DynamicPartitionsDefinition(name=JOBS),
+        RUNS: dg.DynamicPartitionsDefinition(name=RUNS),
     }
     return dg.MultiPartitionsDefinition(dimensions)
 
@@ -34,7 +34,7 @@ def unregistered(instance: dg.DagsterInstance, form: str, runs: Iterable[JobRun]
     """The keys of job runs that Dagster does not know yet, by dimension."""
     wanted: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, key in [(_FLAT, run.key)] if form == "list" else [(_JOB, str(run.job)), (_RUN, run.run)]:
+        for name, key in [(JOB_RUNS, run.key)] if form == "list" else [(JOBS, str(run.job)), (RUNS, run.run)]:
             wanted.setdefault(name, {})[key] = None
     missing = {
         name: [key for key in keys if not instance.has_dynamic_partition(name, key)]
@@ -45,7 +45,7 @@ def unregistered(instance: dg.DagsterInstance, form: str, runs: Iterable[JobRun]
 
 def cells(instance: dg.DagsterInstance) -> int:
     """How many cells the grid has: every job with every run, most of which never were."""
-    return len(instance.get_dynamic_partitions(_JOB)) * len(instance.get_dynamic_partitions(_RUN))
+    return len(instance.get_dynamic_partitions(JOBS)) * len(instance.get_dynamic_partitions(RUNS))
 
 
 def run_tags(run: JobRun) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from personalize_connectors.errors import BadSettings
+from personalize_connectors.retention import Retention, read_retention
 
 _UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMG]i?)?B)", re.IGNORECASE)
@@ -24,12 +25,14 @@ class Settings:
         memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
         sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
+        retention: How long what runs leave is kept (`CONNECTORS_KEEP_...`).
     """
 
     root: str
     memory_limit: int
     partitions: str
     sensor_seconds: int = 30
+    retention: Retention = field(default_factory=Retention)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -47,6 +50,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory_limit=_bytes(memory) if memory else _half_of_the_machine(),
         partitions=partitions,
         sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
+        retention=read_retention(environment),
     )
 
 

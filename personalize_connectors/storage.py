@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,13 +144,26 @@ class Storage:
         with suppress(FileNotFoundError):
             obstore.delete(self.store, path)
 
+    def remove_all(self, paths: Sequence[str]) -> None:
+        """Remove objects; manifests first, so that no reader takes a half-removed folder for complete."""
+        manifests = [path for path in paths if path.rpartition("/")[2] == SUCCESS]
+        for some in (manifests, [path for path in paths if path not in manifests]):
+            if some:
+                obstore.delete(self.store, some)
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a local folder with nothing in it, and those above it that are empty then; other stores have no folders."""
+        place = self.local / folder if self.local else None
+        while place and place != self.local:
+            try:
+                place.rmdir()
+            except OSError:  # something is in it, or it is not there
+                return
+            place = place.parent
+
     def clear(self, folder: str) -> None:
-        """Remove a folder; its manifest first, so that no reader takes a half-removed folder for complete."""
-        manifest = f"{folder}/{SUCCESS}"
-        if self.exists(manifest):
-            obstore.delete(self.store, manifest)
-        if paths := [entry.path for entry in self.objects(folder)]:
-            obstore.delete(self.store, paths)
+        """Remove all objects below a folder."""
+        self.remove_all([entry.path for entry in self.objects(folder)])
         if self.local:  # what a writer left that died; listings do not show it
             for left in filter(Path.is_file, (self.local / folder).rglob("*#*")):
                 left.unlink()
