@@ -17,6 +17,7 @@ from personalize_connectors.io_manager import LayoutIOManager
 from personalize_connectors.operator_lines import NAME as OPERATOR_LINES
 from personalize_connectors.operator_lines import operator_lines
 from personalize_connectors.partitions import partitions
+from personalize_connectors.retries import leave_what_fails_again
 from personalize_connectors.schedules import housekeeping_job, housekeeping_schedule
 from personalize_connectors.sensors import new_batch_inference_output_sensor
 from personalize_connectors.settings import read_settings
@@ -50,6 +51,7 @@ defs = dg.Definitions(
             JOB,
             selection=dg.AssetSelection.assets(*_assets) - dg.AssetSelection.checks(config_can_be_used),
             description="Every stage of one job run, in order.",
+            hooks={leave_what_fails_again},
         ),
         housekeeping_job,
     ],
