@@ -72,7 +72,7 @@ def home_in(folder: Path) -> Path:
     home.mkdir()
     shutil.copy(DEPLOY / "workspace.yaml", home)
     settings = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
-    settings["run_monitoring"]["poll_interval_seconds"] = 3
+    settings["run_monitoring"] |= {"poll_interval_seconds": 3, "start_timeout_seconds": 20}
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
     return home
 
