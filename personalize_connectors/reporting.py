@@ -9,10 +9,13 @@ from typing import Any
 import dagster as dg
 
 from personalize_connectors import layout
+from personalize_connectors.assets.preview import picture
 from personalize_connectors.installation import Installation
 from personalize_connectors.job_run import JobRun
-from personalize_connectors.report.figures import note
-from personalize_connectors.report.run_report import write_report
+from personalize_connectors.report import chart
+from personalize_connectors.report.figures import history, note
+from personalize_connectors.report.run_report import RUNS, write_report
+from personalize_connectors.storage import Storage
 
 
 def note_figures(context: dg.OutputContext, installation: Installation, described: Mapping[str, Any]) -> None:
@@ -38,6 +41,16 @@ def report_link(installation: Installation, run: JobRun) -> Any:
     """The report as the UI shows it: a path on this machine, or an address."""
     uri = installation.bucket.uri(layout.report(run))
     return dg.MetadataValue.path(uri) if installation.bucket.local else dg.MetadataValue.url(uri)
+
+
+def chart_of_last_runs(
+    context: dg.AssetExecutionContext, bucket: Storage, run: JobRun, connector: str
+) -> Any:
+    """The report's chart of a connector, as the UI shows it beside the numbers; empty where it cannot be made."""
+    with _stopping_nothing(context):
+        rows = chart.rows(history(bucket, run, RUNS), connector)
+        return picture(chart.picture(rows), "; ".join(f"{row.kind} {row.last:,}" for row in rows))
+    return dg.MetadataValue.md("(none)")
 
 
 @contextmanager

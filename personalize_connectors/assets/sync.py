@@ -21,7 +21,7 @@ from personalize_connectors.io_manager import folder_link
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
-from personalize_connectors.reporting import report, report_link
+from personalize_connectors.reporting import chart_of_last_runs, report, report_link
 from personalize_connectors.storage import Storage
 
 REJECTED = "no_rejected_records"
@@ -111,6 +111,7 @@ def sync_asset(
             yield dg.MaterializeResult(
                 metadata={
                     **figures,
+                    "last_runs": chart_of_last_runs(context, bucket, run, connector.name),
                     "report": report_link(installation, run),
                     "folder": folder_link(bucket, layout.delivered_run(run, connector.name, "receipts")),
                     "rejects": table(

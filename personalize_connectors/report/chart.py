@@ -9,6 +9,7 @@ from personalize_connectors.report.figures import RunFigures
 
 KINDS = ("added", "changed", "unchanged", "rejected")
 HEIGHT, WIDTH = 44, 600
+_COLOURS = dict(zip(KINDS, ("#12936f", "#4a7bea", "#8a93a5", "#d6505c"), strict=True))
 _SLOTS = 30
 
 
@@ -63,3 +64,18 @@ def _row(kind: str, counted: Sequence[tuple[str, int]]) -> Row:
         box = (round(place * step + step * 0.14, 1), round(HEIGHT - height, 1), round(step * 0.72, 1))
         bars.append(Bar(*box, round(height, 1), f"{label}: {number:,} {kind}"))
     return Row(kind, most, counted[-1][1] if counted else 0, bars)
+
+
+def picture(chart: Sequence[Row]) -> str:
+    """The chart as an SVG image of its own, which stands on light and on dark ground."""
+    step = HEIGHT + 26
+    box = f'viewBox="0 0 {WIDTH} {step * len(chart)}" width="{WIDTH}"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12">']
+    for place, row in enumerate(chart):
+        parts.append(f'<g transform="translate(0 {place * step + 18})" fill="{_COLOURS[row.kind]}">')
+        parts.append(f'<text y="-5">{row.kind}: {row.last:,} (most {row.most:,})</text>')
+        parts += [
+            f'<rect x="{bar.x}" y="{bar.y}" width="{bar.width}" height="{bar.height}"/>' for bar in row.bars
+        ]
+        parts.append("</g>")
+    return "".join([*parts, "</svg>"])

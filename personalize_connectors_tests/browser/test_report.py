@@ -39,7 +39,7 @@ def report(*, pictures: bool) -> str:
         SampleUser("gone", "removed", "", []),
         SampleUser("bare", "added", HOSTILE[0], [{"itemId": "1"}]),
     ]
-    delta = {key: 1 for key in ("added", "changed", "unchanged", "removed", "points", "points_saved")}
+    delta = dict.fromkeys(("added", "changed", "unchanged", "removed", "points", "points_saved"), 1)
     assets = {
         "decorated_recommendations": {"deltas": {"braze": delta}, "stopped": list(HOSTILE)},
         "braze_sync": {"rejects": dict.fromkeys(HOSTILE, 3)},
