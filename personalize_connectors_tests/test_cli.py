@@ -13,7 +13,8 @@ from personalize_connectors import layout
 from personalize_connectors.cli import main
 from personalize_connectors.delivery.lease import Timing, lease
 from personalize_connectors.emulators.braze import running
-from personalize_connectors.job_run import Job
+from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.report.figures import note
 from personalize_connectors.storage import open_storage
 
 OUTPUT = "personalize/batch_inference/daily/batch_daily_2026_11_22_03_00_00"
@@ -333,3 +334,14 @@ def test_a_reader_that_has_enough_is_no_error(bucket):
         ).returncode
         == 0
     )
+
+
+def test_report_prints_where_it_is(command, bucket):
+    """The path of the newest run's report, written where it is missing; without any run there is none."""
+    bucket.mkdir()
+    assert command("report", "user_personalization/daily")[0] == 2
+    run = JobRun.parse(KEY)
+    note(open_storage(str(bucket)), run, "batch_inference_raw", figures={"lines": 3})
+    path = bucket / layout.report(run)
+    assert command("report", "user_personalization/daily") == (0, f"{path}\n", "")
+    assert "lines read" in path.read_text()
