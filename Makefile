@@ -7,12 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser test-wheel lint lock bench bench-delivery bench-sensor soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-delivery bench-sensor soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
 	@echo "make dev    the Dagster UI on the bucket, with a Braze emulator beside it unless BRAZE_REST_ENDPOINT_URL is set"
 	@echo "make test   run the tests"
+	@echo "make test-browser  drive the UI and the reports in Chromium; make screenshots renews docs/images by it"
 	@echo "make lint   ruff and mypy"
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
@@ -47,6 +48,9 @@ test-production: $(INSTALLED)
 
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser --numprocesses 0 $(ARGS)
+
+screenshots: $(INSTALLED)
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser --numprocesses 0 personalize_connectors_tests/browser/test_ui.py
 
 test-wheel: $(INSTALLED)
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \

@@ -12,22 +12,20 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from personalize_connectors.aws import aws_client
 from personalize_connectors.sources import Source
 
 _MOST_PAGES, _PER_PAGE = 10, 100
 _MOST_DESCRIBED = 10
 _SKEW = timedelta(minutes=5)
-_CALLS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 2})
 _KINDS = {False: "Inference", True: "Segment"}
 
 
 def personalize_client() -> Any:
     """A client, by the usual AWS variables."""
-    return boto3.client("personalize", config=_CALLS)
+    return aws_client("personalize")
 
 
 @dataclass

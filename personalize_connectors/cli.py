@@ -209,6 +209,18 @@ def explain_command(
         sys.exit(RUN_FAILED)
 
 
+@cli.command("report")
+@job_argument
+@click.option("--at", type=Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
+def report_command(job: Job, at: datetime | None) -> None:
+    """Print where the HTML report of a run is, and write it where it is missing."""
+    from personalize_connectors.report.run_report import find_report
+    from personalize_connectors.settings import read_settings
+
+    bucket = _bucket(create=False)
+    click.echo(bucket.uri(find_report(bucket, job, at, pictures=read_settings().report_pictures)))
+
+
 def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
     """Execute something in the shared instance, show how it goes and ends, and exit by it."""
     from personalize_connectors.console import show_outcome

@@ -12,6 +12,7 @@ from personalize_connectors.engine.frame import Frame
 from personalize_connectors.folders import Folder, open_folder, write_frames
 from personalize_connectors.installation import Installation, clear_failures
 from personalize_connectors.job_run import JobRun
+from personalize_connectors.reporting import note_figures
 from personalize_connectors.storage import Storage
 
 Metadata = Mapping[str, Any]
@@ -46,6 +47,7 @@ class LayoutIOManager(dg.ConfigurableIOManager):
         seconds = time.monotonic() - obj.started
         context.log.info(f"wrote {folder.rows:,} rows, {folder.size:,} bytes in {seconds:.1f} s")
         context.add_output_metadata({**written_metadata(folder, seconds), **described})
+        note_figures(context, self.installation, described)
 
     def load_input(self, context: dg.InputContext) -> Folder:
         """The upstream asset's folder of this job run, for lazy scans."""

@@ -8,6 +8,7 @@ etl_jobs/<job_type>/<job_name>/
   stages/<asset>/year=YYYY/month=MM/day=DD/time=HHMMSS/*.parquet
   errors/year=.../*.json
   requests/year=.../*.json
+  reports/year=.../report.html, figures.json
   output/<connector>/year=.../*.json
   output/<connector>/{state,receipts,dead_letters,in_flight}/year=.../
 ```
@@ -28,11 +29,11 @@ _PARTITION = re.compile(r"year=(\d{4})/month=(\d{2})/day=(\d{2})/time=(\d{6})")
 _DELIVERED = ("state", "receipts", "dead_letters", "in_flight")
 
 Kind = Literal["stages", "records", "receipts", "states"]
-LEFT_BY_RUNS = ("stages", "errors", "requests", "output")
+LEFT_BY_RUNS = ("stages", "errors", "requests", "reports", "output")
 _KINDS: dict[str, Kind] = {
     r"stages/[^/]+/": "stages",
     r"(errors|requests|output/[^/]+)/": "records",
-    r"output/[^/]+/(receipts|dead_letters)/": "receipts",
+    r"(reports|output/[^/]+/(receipts|dead_letters))/": "receipts",
     r"output/[^/]+/state/": "states",
 }
 
@@ -102,6 +103,21 @@ def errors(run: JobRun) -> str:
 def request(run: JobRun, version: str, number: int) -> str:
     """The file by which a sensor takes the request of a run; another number where the one before it was lost."""
     return f"{job_folder(run.job)}/requests/{partition(run.run_at)}/{version}-{number}.json"
+
+
+def reports(job: Job) -> str:
+    """Folder above the reports of a job's runs."""
+    return f"{job_folder(job)}/reports"
+
+
+def report(run: JobRun) -> str:
+    """The report of one run, for people."""
+    return f"{reports(run.job)}/{partition(run.run_at)}/report.html"
+
+
+def figures(run: JobRun) -> str:
+    """The figures of one run, which its report and the reports of later runs show."""
+    return f"{reports(run.job)}/{partition(run.run_at)}/figures.json"
 
 
 def output(run: JobRun, connector: str) -> str:

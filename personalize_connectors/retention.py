@@ -19,7 +19,7 @@ class Retention:
     Attributes:
         partitions: Dagster's partitions, decorated records, error lines and requests (`CONNECTORS_KEEP_PARTITIONS_DAYS`).
         stages: Stages (`CONNECTORS_KEEP_STAGES_DAYS`).
-        receipts: Receipts and dead letters that a state holds (`CONNECTORS_KEEP_RECEIPTS_DAYS`).
+        receipts: Reports, and receipts and dead letters that a state holds (`CONNECTORS_KEEP_RECEIPTS_DAYS`).
         states: How many snapshots of each state are kept (`CONNECTORS_KEEP_STATES`).
     """
 

@@ -24,6 +24,7 @@ class Settings:
         root: The bucket: a local folder or `s3://bucket[/prefix]` (`CONNECTORS_ROOT`).
         memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
+        report_pictures: Whether reports load the pictures of items, from where they are (`CONNECTORS_REPORT_PICTURES`).
         sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
         retention: How long what runs leave is kept (`CONNECTORS_KEEP_...`).
     """
@@ -33,6 +34,7 @@ class Settings:
     partitions: str
     sensor_seconds: int = 30
     retention: Retention = field(default_factory=Retention)
+    report_pictures: bool = False
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -51,7 +53,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         partitions=partitions,
         sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
         retention=read_retention(environment),
+        report_pictures=_yes("CONNECTORS_REPORT_PICTURES", environment),
     )
+
+
+def _yes(name: str, environment: Mapping[str, str]) -> bool:
+    text = environment.get(name) or "false"
+    if text not in ("true", "false"):
+        raise BadSettings(f"{name} is {text!r}; it can be true or false")
+    return text == "true"
 
 
 def _seconds(text: str) -> int:

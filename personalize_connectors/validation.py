@@ -9,7 +9,14 @@ from typing import Literal
 
 from personalize_connectors import layout
 from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.errors import BadInput, BadSettings, ConnectorsError, NotFound
+from personalize_connectors.credentials import find_destination
+from personalize_connectors.errors import (
+    BadInput,
+    BadSettings,
+    ConnectorsError,
+    DestinationUnavailable,
+    NotFound,
+)
 from personalize_connectors.inputs import bad_input_lines, item_metadata
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job
@@ -83,8 +90,8 @@ def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:
         yield Finding(subject, "warning", f"no batch output yet in {config.top.batchInferencePath}")
     for name in config.connectors:
         try:
-            connectors()[name].destination(os.environ)
-        except BadSettings as error:
+            find_destination(connectors()[name], os.environ)
+        except (BadSettings, DestinationUnavailable) as error:
             yield Finding(subject, "warning", str(error))
     newest = f"the newest of {found[-1].at.isoformat()}" if found else "none to run"
     yield Finding(

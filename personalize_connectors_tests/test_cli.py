@@ -13,7 +13,8 @@ from personalize_connectors import layout
 from personalize_connectors.cli import main
 from personalize_connectors.delivery.lease import Timing, lease
 from personalize_connectors.emulators.braze import running
-from personalize_connectors.job_run import Job
+from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.report.figures import note
 from personalize_connectors.storage import open_storage
 
 OUTPUT = "personalize/batch_inference/daily/batch_daily_2026_11_22_03_00_00"
@@ -351,3 +352,14 @@ def test_prune_says_what_it_would_remove_and_removes_it(bucket, command):
     assert command("prune") == (0, f"{line}removed\n", "")
     assert command("prune") == (0, "nothing is past its retention\n", "")
     assert [path.name for path in bucket.rglob("day=*")] == ["day=02"]
+
+
+def test_report_prints_where_it_is(command, bucket):
+    """The path of the newest run's report, written where it is missing; without any run there is none."""
+    bucket.mkdir()
+    assert command("report", "user_personalization/daily")[0] == 2
+    run = JobRun.parse(KEY)
+    note(open_storage(str(bucket)), run, "batch_inference_raw", figures={"lines": 3})
+    path = bucket / layout.report(run)
+    assert command("report", "user_personalization/daily") == (0, f"{path}\n", "")
+    assert "lines read" in path.read_text()

@@ -44,6 +44,8 @@ PATHS_OF_A_JOB = {
         (layout.stage(RUN, "batch_inference_raw"), f"{FOLDER}/stages/batch_inference_raw/{AT}"),
         (layout.errors(RUN), f"{FOLDER}/errors/{AT}"),
         (layout.request(RUN, "0a1b", 0), f"{FOLDER}/requests/{AT}/0a1b-0.json"),
+        (layout.report(RUN), f"{FOLDER}/reports/{AT}/report.html"),
+        (layout.figures(RUN), f"{FOLDER}/reports/{AT}/figures.json"),
         (layout.output(RUN, "braze"), f"{FOLDER}/output/braze/{AT}"),
         (layout.delivered(RUN.job, "braze", "state"), f"{FOLDER}/output/braze/state"),
         (layout.delivered_run(RUN, "braze", "state"), f"{FOLDER}/output/braze/state/{AT}"),

@@ -7,9 +7,9 @@ from personalize_connectors.settings import Settings, read_settings
 
 
 def test_defaults_to_a_bucket_here_and_half_of_the_machine():
-    """With nothing set, the bucket is ./bucket, partitions are a grid, the sensor looks every 30 s, and there is memory."""
+    """With nothing set, the bucket is ./bucket, partitions are a grid, the sensor looks every 30 s, and reports load nothing."""
     settings = read_settings({})
-    assert settings == Settings("./bucket", settings.memory_limit, "grid", 30)
+    assert settings == Settings("./bucket", settings.memory_limit, "grid", 30, report_pictures=False)
     assert settings.memory_limit > 256 * 2**20
 
 
@@ -20,13 +20,16 @@ def test_takes_what_is_set():
         "CONNECTORS_MEMORY_LIMIT": "4GiB",
         "CONNECTORS_PARTITIONS": "list",
         "CONNECTORS_SENSOR_SECONDS": "5",
+        "CONNECTORS_REPORT_PICTURES": "true",
     }
-    assert read_settings(environment) == Settings("s3://bucket/prefix", 4 * 2**30, "list", 5)
+    assert read_settings(environment) == Settings(
+        "s3://bucket/prefix", 4 * 2**30, "list", 5, report_pictures=True
+    )
 
 
 def test_takes_an_empty_variable_for_one_not_set():
     """An empty variable, as a compose file passes it on, gives the default."""
-    names = ("ROOT", "MEMORY_LIMIT", "PARTITIONS", "SENSOR_SECONDS")
+    names = ("ROOT", "MEMORY_LIMIT", "PARTITIONS", "SENSOR_SECONDS", "REPORT_PICTURES")
     empty = {f"CONNECTORS_{name}": "" for name in names}
     assert read_settings(empty) == read_settings({})
 
@@ -73,3 +76,9 @@ def test_refuses_another_form_of_partitions():
     """Partitions are a grid or a list."""
     with pytest.raises(BadSettings, match=r"^CONNECTORS_PARTITIONS is 'Grid'; it can be grid or list$"):
         read_settings({"CONNECTORS_PARTITIONS": "Grid"})
+
+
+def test_refuses_pictures_that_are_neither_on_nor_off():
+    """The text names the variable, the value, and what would be right."""
+    with pytest.raises(BadSettings, match="CONNECTORS_REPORT_PICTURES is 'yes'; it can be true or false"):
+        read_settings({"CONNECTORS_REPORT_PICTURES": "yes"})

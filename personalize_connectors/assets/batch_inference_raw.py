@@ -10,6 +10,7 @@ from personalize_connectors import layout
 from personalize_connectors.assets.preview import column_schema, table
 from personalize_connectors.assets.raw_lines import ASSET, SCHEMA, raw_lines
 from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.credentials import find_destination
 from personalize_connectors.delivery.lease import refuse_while_delivering
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
@@ -52,7 +53,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             for name in config.connectors:
                 refuse_while_delivering(bucket, layout.lease(run.job, name), run.key)
             for name in config.connectors:
-                connectors()[name].destination(os.environ)
+                find_destination(connectors()[name], os.environ)
             source = source_of(bucket, config, run)
         context.instance.add_run_tags(context.run.run_id, {SOURCE_VERSION: source.version})
         size = sum(file.size for file in source.files)

@@ -38,6 +38,11 @@ class Check:
     figures: Mapping[str, int | float] = field(default_factory=dict)
 
 
+def stopping(checks: Sequence[Check]) -> list[str]:
+    """Why nothing is delivered, in words; empty where nothing stops the delivery."""
+    return [check.text for check in checks if check.stops and not check.passed]
+
+
 def clean_inputs(metadata_lines: int, mapping_rows: int) -> Check:
     """Whether every line of the item metadata and every row of the mapping can be used."""
     text = f"{metadata_lines:,} lines of item metadata and {mapping_rows:,} mapping rows cannot be used"

@@ -21,6 +21,7 @@ from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
+from personalize_connectors.reporting import report_link
 
 NAME = "connector_state"
 COMPLETE = "every_accepted_user_is_in_the_state"
@@ -74,6 +75,7 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
                 return {
                     "users": sum(folder.rows for folder in folders.values()),
                     "receipt_files_folded": receipts,
+                    "report": report_link(installation, run),
                     "preview": table(
                         {**row, "fingerprint": (row["fingerprint"] or b"").hex()} for row in first
                     ),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from personalize_connectors.assets.checks import (
     VALID,
     WITHOUT_METADATA,
     decoration_checks,
+    stopping,
 )
 from personalize_connectors.assets.decoration import (
     ASSET,
@@ -31,6 +33,7 @@ from personalize_connectors.inputs import item_metadata
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
+from personalize_connectors.reporting import report, report_link
 
 _COLUMNS = {
     "user_id": "The user.",
@@ -119,6 +122,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                     "items": len(items),
                     "items_without_metadata": sum(line is None for _, line in items),
                     "repeated_metadata_lines": metadata.repeated,
+                    "report": report_link(installation, run),
                     "preview": table(
                         folder.scan(next(iter(decorations)))
                         .head(5, columns=["user_id", "change", "items"])
@@ -132,7 +136,13 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                 for frame in (with_record_lines(run, decoration), decoration.items)
             ]
             yield dg.MaterializeResult(value=Materialization(frames, describe, started))
-            for check in decoration_checks(job_config, decorations, items):
+            checks = decoration_checks(job_config, decorations, items)
+            deltas = {
+                name: {**asdict(found.counts), "everyone": not job_config.delta_check(name)}
+                for name, found in decorations.items()
+            }
+            report(context, installation, run, ASSET, deltas=deltas, stopped=stopping(checks))
+            for check in checks:
                 more = {"findings": _findings(decorations)} if check.name == VALID else {}
                 yield check_result(check, **more)
 

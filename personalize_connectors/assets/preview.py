@@ -1,5 +1,6 @@
 """What a person sees of a materialization: a few rows as a Markdown table, column schemas, and checks."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,11 @@ def table(rows: Iterable[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in found]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def picture(svg: str, text: str) -> dg.MarkdownMetadataValue:
+    """An SVG image in Markdown; the text is for who cannot see it."""
+    return dg.MetadataValue.md(f"![{text}](data:image/svg+xml;base64,{b64encode(svg.encode()).decode()})")
 
 
 def column_schema(schema: pa.Schema, descriptions: Mapping[str, str]) -> dict[str, dg.TableSchema]:

@@ -14,13 +14,14 @@ from personalize_connectors.delivery.dispatch import Dispatch, Watch, dispatch
 from personalize_connectors.delivery.receipts import SCHEMA
 from personalize_connectors.delivery.recovery import Recovered
 from personalize_connectors.delivery.report import DeliveryReport
-from personalize_connectors.errors import InvalidConfig
+from personalize_connectors.errors import ConnectorsError, InvalidConfig
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import folder_link
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
+from personalize_connectors.reporting import chart_of_last_runs, report, report_link
 from personalize_connectors.storage import Storage
 
 REJECTED = "no_rejected_records"
@@ -98,15 +99,23 @@ def sync_asset(
                 lambda done, total: progress.report(f"{connector.name}: {done:,} of {total:,} records"),
             )
             started = time.monotonic()
-            report, recovered = dispatch(session, what, os.environ, watch)
+            try:
+                done, recovered = dispatch(session, what, os.environ, watch)
+            except ConnectorsError as error:
+                report(context, installation, run, name, stopped=[str(error)])
+                raise
             seconds = time.monotonic() - started
-            context.log.info(_line(connector.name, report, seconds))
+            context.log.info(_line(connector.name, done, seconds))
+            figures = _figures(done, recovered, seconds)
+            report(context, installation, run, name, figures=figures, rejects=done.rejected, stopped=[])
             yield dg.MaterializeResult(
                 metadata={
-                    **_figures(report, recovered, seconds),
+                    **figures,
+                    "last_runs": chart_of_last_runs(context, bucket, run, connector.name),
+                    "report": report_link(installation, run),
                     "folder": folder_link(bucket, layout.delivered_run(run, connector.name, "receipts")),
                     "rejects": table(
-                        {"reason": text, "records": number} for text, number in report.rejected.items()
+                        {"reason": text, "records": number} for text, number in done.rejected.items()
                     ),
                     "preview": table(
                         decorated_recommendations.scan(connector.name)
@@ -115,7 +124,7 @@ def sync_asset(
                     ),
                 }
             )
-            yield _rejects(report)
+            yield _rejects(done)
 
     return sync
 
@@ -149,42 +158,42 @@ def _dispatch(
     )
 
 
-def _line(name: str, report: DeliveryReport, seconds: float) -> str:
-    twice = f", {report.billed_twice:,} perhaps billed twice" if report.billed_twice else ""
+def _line(name: str, done: DeliveryReport, seconds: float) -> str:
+    twice = f", {done.billed_twice:,} perhaps billed twice" if done.billed_twice else ""
     return (
-        f"{name}: {report.accepted:,} accepted, {report.rejected_records:,} rejected in {report.requests:,} requests "
-        f"({report.retries:,} retries){twice}, {report.data_points:,} data points, {seconds:.1f} s"
+        f"{name}: {done.accepted:,} accepted, {done.rejected_records:,} rejected in {done.requests:,} requests "
+        f"({done.retries:,} retries){twice}, {done.data_points:,} data points, {seconds:.1f} s"
     )
 
 
-def _figures(report: DeliveryReport, recovered: Recovered, seconds: float) -> dict[str, int | float | bool]:
+def _figures(done: DeliveryReport, recovered: Recovered, seconds: float) -> dict[str, int | float | bool]:
     return {
         "configured": True,
-        "rows": report.accepted + report.rejected_records,
-        "requests": report.requests,
-        "retries": report.retries,
-        "throttled": report.throttled,
-        "accepted": report.accepted,
-        "rejected": report.rejected_records,
-        "records_perhaps_billed_twice": report.billed_twice,
-        "data_points_perhaps_billed_twice": report.billed_twice_points,
+        "rows": done.accepted + done.rejected_records,
+        "requests": done.requests,
+        "retries": done.retries,
+        "throttled": done.throttled,
+        "accepted": done.accepted,
+        "rejected": done.rejected_records,
+        "records_perhaps_billed_twice": done.billed_twice,
+        "data_points_perhaps_billed_twice": done.billed_twice_points,
         "recovered_accepted": recovered.accepted,
         "recovered_rejected": recovered.rejected,
         "recovered_without_answer": recovered.unknown,
-        "data_points_sent": report.data_points,
-        "bytes_sent": report.body_bytes,
+        "data_points_sent": done.data_points,
+        "bytes_sent": done.body_bytes,
         "seconds": round(seconds, 3),
-        "seconds_at_the_rate_limit": round(report.waited, 3),
-        "users_per_second": round(report.accepted / seconds, 1) if seconds else 0.0,
+        "seconds_at_the_rate_limit": round(done.waited, 3),
+        "users_per_second": round(done.accepted / seconds, 1) if seconds else 0.0,
     }
 
 
-def _rejects(report: DeliveryReport) -> dg.AssetCheckResult:
-    most = max(report.rejected, key=lambda text: report.rejected[text], default="")
+def _rejects(done: DeliveryReport) -> dg.AssetCheckResult:
+    most = max(done.rejected, key=lambda text: done.rejected[text], default="")
     return dg.AssetCheckResult(
         check_name=REJECTED,
-        passed=not report.rejected,
+        passed=not done.rejected,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{report.rejected_records:,} records rejected" + (f", most: {most}" if most else ""),
-        metadata={"rejected": report.rejected_records},
+        description=f"{done.rejected_records:,} records rejected" + (f", most: {most}" if most else ""),
+        metadata={"rejected": done.rejected_records},
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from personalize_connectors.assets.checks import ERROR_SHARE, USER_DROP, error_share, user_drop
+from personalize_connectors.assets.checks import ERROR_SHARE, USER_DROP, error_share, stopping, user_drop
 from personalize_connectors.assets.decoration import LISTS, PRESENT
 from personalize_connectors.assets.preview import check_result, column_schema, table
 from personalize_connectors.assets.user_lists import ASSET, previous_users, user_lists
@@ -14,6 +14,7 @@ from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
+from personalize_connectors.reporting import report
 
 _COLUMNS = {
     "user_id": "The user.",
@@ -94,9 +95,12 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
                 f"{users[0]:,} users, {lists.repeated:,} earlier lines of the same query left out"
             )
             errors, top = sum(lists.errors.values()), job_config.top
-            yield check_result(
-                error_share(errors, batch_inference_raw.rows, top.maxErrorShare, run.job.job_type)
-            )
-            yield check_result(user_drop(users[0], previous, top.maxUserDrop, allowed=config.allow_user_drop))
+            checks = [
+                error_share(errors, batch_inference_raw.rows, top.maxErrorShare, run.job.job_type),
+                user_drop(users[0], previous, top.maxUserDrop, allowed=config.allow_user_drop),
+            ]
+            if stopped := stopping(checks):
+                report(context, installation, run, ASSET, stopped=stopped)
+            yield from map(check_result, checks)
 
     return user_recommendations

@@ -9,6 +9,8 @@ from typing import Literal
 from personalize_connectors.connectors.settings import ConnectorSettings, RateWindow
 
 _SUCCESS = range(200, 300)
+_PLAIN_HEADERS = ("content-type", "accept", "user-agent")
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,13 @@ class Destination:
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
+
+    def masked(self, text: str) -> str:
+        """A text of the destination without what it repeats of our secrets."""
+        secrets = [value for name, value in self.headers.items() if name.lower() not in _PLAIN_HEADERS]
+        for word in (word for value in secrets for word in value.split() if len(word) >= _SHORTEST_SECRET):
+            text = text.replace(word, "***")
+        return text
 
 
 @dataclass(frozen=True)

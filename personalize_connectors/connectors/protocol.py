@@ -116,6 +116,7 @@ class Connector:
         attributes: The attributes that are written, to find jobs that write the same.
         removes: Whether records that are not in a complete new output are removed.
         data_points: What the destination bills.
+        parameters: Variables that `destination` reads, and how their SSM parameters are called where they are not set.
         shape: The name of the chosen shape, where there are others.
         alternatives: Those others, to compare what they cost: name to settings.
         prepare: Makes what must be there before the first request; whether all is sent, not only what changed.
@@ -142,6 +143,7 @@ class Connector:
     shape: Callable[[Any], str] = lambda _: ""
     alternatives: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     prepare: Callable[[Any, Destination, pa.Table, bool], None] = _nothing_to_prepare
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def action(self, settings: ConnectorSettings, rule: str) -> Action:
         """What becomes of a finding: the job's choice, else the rule's default."""

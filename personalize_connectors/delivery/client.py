@@ -34,30 +34,27 @@ class NoAnswer:
 
 
 class Client(Protocol):
-    """What sends requests to one destination."""
+    """What sends requests."""
 
-    async def send(self, call: Call, body: bytes) -> Answer | NoAnswer:
+    async def send(self, destination: Destination, call: Call, body: bytes) -> Answer | NoAnswer:
         """Make a call, and read its answer to the end."""
         ...
 
 
-Connect = Callable[[Destination, int, Timeouts], AbstractAsyncContextManager[Client]]
+Connect = Callable[[int, Timeouts], AbstractAsyncContextManager[Client]]
 
 
 @asynccontextmanager
-async def open_client(
-    destination: Destination, connections: int, timeouts: Timeouts
-) -> AsyncIterator[HttpClient]:
+async def open_client(connections: int, timeouts: Timeouts) -> AsyncIterator[HttpClient]:
     """A client that keeps its connections, for one event loop."""
     connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=30)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.read)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=timeout,
-        headers=dict(destination.headers),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        yield HttpClient(session, destination.url)
+        yield HttpClient(session)
 
 
 @dataclass(frozen=True)
@@ -65,14 +62,17 @@ class HttpClient:
     """Sends requests over HTTP; what a redirect points to is not followed."""
 
     session: aiohttp.ClientSession
-    url: str
 
-    async def send(self, call: Call, body: bytes) -> Answer | NoAnswer:
+    async def send(self, destination: Destination, call: Call, body: bytes) -> Answer | NoAnswer:
         """Make a call, and read its answer to the end."""
         data = body if len(body) <= _ONE_GO else io.BytesIO(body)
         try:
             async with self.session.request(
-                call.method, self.url + call.path, data=data, allow_redirects=False
+                call.method,
+                destination.url + call.path,
+                data=data,
+                headers=destination.headers,
+                allow_redirects=False,
             ) as response:
                 answer = await response.content.read(_LARGEST_ANSWER)
                 while not response.content.at_eof():

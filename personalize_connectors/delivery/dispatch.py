@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -14,6 +15,7 @@ from personalize_connectors import layout
 from personalize_connectors.connectors.exchange import Destination
 from personalize_connectors.connectors.protocol import Connector
 from personalize_connectors.connectors.settings import ConnectorSettings
+from personalize_connectors.credentials import find_destination
 from personalize_connectors.delivery.client import Connect, open_client
 from personalize_connectors.delivery.lease import lease
 from personalize_connectors.delivery.order import Order, Pace
@@ -33,6 +35,7 @@ from personalize_connectors.delivery.state import (
 from personalize_connectors.delivery.write_ahead import WriteAhead
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
+from personalize_connectors.errors import DeliveryRefused
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import Storage
@@ -91,7 +94,8 @@ def dispatch(
         DestinationUnavailable: it did not answer as it should for too long.
     """
     name = what.connector.name
-    destination = what.connector.destination(environment)
+    find = partial(find_destination, what.connector, environment)
+    destination = find()
     with lease(what.bucket, layout.lease(what.run.job, name), what.run.key) as held:
         recovered = _recover(what, watch)
         accepted = find_accepted(what.bucket, what.run.job, name)
@@ -104,7 +108,7 @@ def dispatch(
         twice = perhaps_billed_twice(session, what.bucket, accepted, rows)
         report.billed_twice, report.billed_twice_points = twice
         if total:
-            _send(rows, total, what, destination, report, held, watch)
+            _send(rows, total, what, find, report, held, watch)
     return report, recovered
 
 
@@ -122,14 +126,14 @@ def _send(
     rows: duckdb.DuckDBPyRelation,
     total: int,
     what: Dispatch,
-    destination: Destination,
+    find: Callable[[], Destination],
     report: DeliveryReport,
     held: Callable[[], bool],
     watch: Watch,
 ) -> None:
     documents = what.decorated.scan(what.documents).to_table()
     written = int(rows.filter("change <> 'removed'").count("*").fetchall()[0][0])
-    what.connector.prepare(what.settings, destination, documents, written >= len(documents))
+    destination = _prepared(what, find, documents, whole=written >= len(documents))
     receipts_folder, letters_folder, in_flight = (
         layout.delivered_run(what.run, what.connector.name, kind)
         for kind in ("receipts", "dead_letters", "in_flight")
@@ -150,9 +154,25 @@ def _send(
             may_send=held,
             say=watch.say,
             connect=what.connect,
+            renew=find,
         )
         parcels = rendered(rows, documents, what, receipts.add)
         deliver(order, parcels, lambda done: watch.progress(done, total))
+
+
+def _prepared(
+    what: Dispatch, find: Callable[[], Destination], documents: pa.Table, *, whole: bool
+) -> Destination:
+    """Make ready what must be there before the first request; where the key is refused, with the one that there is by then."""
+    destination = find()
+    try:
+        what.connector.prepare(what.settings, destination, documents, whole)
+    except DeliveryRefused:
+        if (renewed := find()) == destination:
+            raise
+        what.connector.prepare(what.settings, renewed, documents, whole)
+        return renewed
+    return destination
 
 
 def rendered(

@@ -51,7 +51,8 @@ class Order:
         pace: How patiently and how widely to send.
         may_send: Whether the lease is still held.
         say: Tells an operator something.
-        connect: Opens a client of the destination.
+        connect: Opens a client.
+        renew: Reads address and key again, after the destination refused them.
     """
 
     connector: Connector
@@ -64,6 +65,7 @@ class Order:
     may_send: Callable[[], bool] = lambda: True
     say: Callable[[str], None] = lambda _: None
     connect: Connect = open_client
+    renew: Callable[[], Destination] | None = None
 
 
 @dataclass

@@ -12,18 +12,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from personalize_connectors.connectors.exchange import Verdict
+from personalize_connectors.connectors.exchange import Destination, Verdict
 from personalize_connectors.delivery.client import Client, NoAnswer
 from personalize_connectors.delivery.limiter import RateLimiter
 from personalize_connectors.delivery.order import Order, Tries
 from personalize_connectors.delivery.outcomes import NEVER_ANSWERED, Outcome, with_doubt
 from personalize_connectors.delivery.parcels import Parcel
-from personalize_connectors.delivery.verdicts import judged
+from personalize_connectors.delivery.verdicts import judged, without_secrets
 from personalize_connectors.delivery.write_ahead import NOT_APPLIED, SENT
 from personalize_connectors.errors import DeliveryBusy, DeliveryRefused, DestinationUnavailable
 
 _SLICES_AHEAD = 2
 _WAIT_WORTH_A_LINE = 5.0
+_UNAUTHORIZED = 401
 
 Slice = list[tuple[str, Parcel]]
 
@@ -49,6 +50,7 @@ class Sending:
         self._here: deque[tuple[str, Parcel]] = deque()
         self._all_here = False
         self._stop = asyncio.Event()
+        self._destination, self._renewing = what.destination, asyncio.Lock()
         self._accepted_at = self._excused_until = time.monotonic()
 
     def room(self) -> tuple[int, int]:
@@ -86,7 +88,7 @@ class Sending:
 
     async def _main(self) -> None:
         pace = self._what.pace
-        async with self._what.connect(self._what.destination, pace.in_flight, pace.timeouts) as client:
+        async with self._what.connect(pace.in_flight, pace.timeouts) as client:
             workers = [self._loop.create_task(self._work(client)) for _ in range(pace.in_flight)]
             everyone: asyncio.Future[Any] = asyncio.gather(*workers, return_exceptions=True)
             stopped: asyncio.Future[Any] = self._loop.create_task(self._stop.wait())
@@ -178,17 +180,33 @@ class Sending:
         tries.sent_again += tries.doubtful
         doubtful, tries.doubtful = tries.doubtful, True
         self._note(request, SENT, tries)
-        answer = await client.send(tries.parcel.call, body)
+        used = self._destination
+        answer = await client.send(used, tries.parcel.call, body)
         if isinstance(answer, NoAnswer):
             self._limiter.answered(None)
             verdict = Verdict("retry", answer.text, uncertain=answer.sent)
         else:
-            verdict = judged(self._what.connector, answer, tries.parcel.users["user_id"])
+            verdict = without_secrets(
+                judged(self._what.connector, answer, tries.parcel.users["user_id"]), used
+            )
             self._tell_limiter(verdict)
+            if verdict.outcome == "stop" and answer.status == _UNAUTHORIZED and await self._renewed(used):
+                verdict = Verdict("retry", verdict.text)
         tries.doubtful = doubtful or verdict.uncertain
         if verdict.outcome == "retry" and not tries.doubtful:
             self._note(request, NOT_APPLIED, tries)
         return verdict
+
+    async def _renewed(self, refused: Destination) -> bool:
+        """Whether there is another address or key by now than what was refused; many requests may ask at once."""
+        async with self._renewing:
+            if self._destination == refused and self._what.renew:
+                self._destination = await self._loop.run_in_executor(None, self._what.renew)
+                if self._destination != refused:
+                    self._what.say(
+                        f"{self._what.connector.name}: the key was refused; there is another one by now"
+                    )
+            return self._destination != refused
 
     def _tell_limiter(self, verdict: Verdict) -> None:
         if verdict.throttled:
@@ -245,7 +263,7 @@ class Sending:
             else f"took none of {tries.number} tries of a request in {spent:.0f} s"
         )
         raise DestinationUnavailable(
-            f"{self._what.connector.name} at {self._what.destination.url} {what}; the last answer: {verdict.text}. "
+            f"{self._what.connector.name} at {self._destination.url} {what}; the last answer: {verdict.text}. "
             "What it accepted until then is in the receipts; run again to send the rest."
         )
 

@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from personalize_connectors.connectors.exchange import Answer, Verdict
+from personalize_connectors.connectors.exchange import Answer, Destination, Verdict
 from personalize_connectors.connectors.protocol import Connector
 from personalize_connectors.errors import DeliveryRefused
 
 _NOTHING_TAKEN = ("rejected", "retry", "stop")
+
+
+def without_secrets(verdict: Verdict, destination: Destination) -> Verdict:
+    """The verdict without what the destination's words repeat of our key."""
+    rejected = {place: destination.masked(text) for place, text in verdict.rejected.items()}
+    return replace(verdict, text=destination.masked(verdict.text), rejected=rejected)
 
 
 def judged(connector: Connector, answer: Answer, record_ids: pa.Array) -> Verdict:

@@ -109,9 +109,9 @@ class Braze:
         """A client of this workspace."""
         yield self
 
-    async def send(self, call, body):
+    async def send(self, destination, call, body):
         """Answer a request, or do to it what its fault does; the process may die before it is sent, or before the answer."""
-        del call
+        del destination, call
         self._life.spend()
         self.requests += 1
         fault = self._faults.popleft() if self._faults else ""

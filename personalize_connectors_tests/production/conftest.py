@@ -59,9 +59,7 @@ def commands(home: Path, ports: dict[str, int]) -> dict[str, list[str]]:
     here = {"0.0.0.0": "127.0.0.1", "4000": str(ports["code"]), "3000": str(ports["webserver"])}
     services = compose()["services"]
     return {
-        name: [
-            here.get(word, word.replace("/opt/dagster", str(home))) for word in services[name]["command"]
-        ]
+        name: [here.get(word, word.replace("/opt/dagster", str(home))) for word in services[name]["command"]]
         for name in PROCESSES
     }
 

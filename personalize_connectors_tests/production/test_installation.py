@@ -1,10 +1,8 @@
 """The processes of deploy/docker-compose.yaml, started natively, on PostgreSQL."""
 
 from collections import Counter
-from datetime import UTC, datetime
 
 import dagster as dg
-import psutil
 import pytest
 
 from personalize_connectors.job_run import Job
@@ -57,7 +55,9 @@ def test_a_batch_output_is_delivered_and_the_webserver_shows_its_run(installed):
     """The sensor requests the run, the daemon starts it, it delivers, and the webserver answers with it."""
     land(installed, JOBS[:1])
     wait_for("delivery", lambda: all_delivered(installed, JOBS[:1]), 90)
-    answer = wait_for("webserver", lambda: installed.ask("{runsOrError {... on Runs {results {status jobName}}}}"))
+    answer = wait_for(
+        "webserver", lambda: installed.ask("{runsOrError {... on Runs {results {status jobName}}}}")
+    )
     assert answer == {
         "runsOrError": {"results": [{"status": "SUCCESS", "jobName": "deliver_recommendations"}]}
     }
@@ -75,7 +75,9 @@ def test_kills_lose_nothing_and_repeat_nothing(installed):
             wait_for("PostgreSQL", lambda: answered(installed))
     wait_for("all deliveries", lambda: answered(installed) and all_delivered(installed, JOBS), 240)
     found = runs(installed)
-    sources = Counter((run.tags["job"], run.tags[SOURCE_VERSION]) for run in found if run.parent_run_id is None)
+    sources = Counter(
+        (run.tags["job"], run.tags[SOURCE_VERSION]) for run in found if run.parent_run_id is None
+    )
     assert sources == Counter({(str(job), version): 1 for job, version in sources})
     assert len(sources) == len(JOBS)
     succeeded = Counter(run.tags["job"] for run in found if run.status == dg.DagsterRunStatus.SUCCESS)
@@ -83,7 +85,6 @@ def test_kills_lose_nothing_and_repeat_nothing(installed):
     by_id = {run.run_id: run for run in found}
     retried = [by_id[run.parent_run_id].status for run in found if run.parent_run_id]
     assert retried == [dg.DagsterRunStatus.FAILURE] * len(retried)
-    print(f"{len(found)} runs, {len(retried)} of them again by themselves; starts: {installed.processes.starts}")
     assert set(installed.processes.starts.values()) == {1, 2}
 
 

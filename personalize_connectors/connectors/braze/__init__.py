@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze.address import read_address
+from personalize_connectors.connectors.braze.address import PARAMETERS, read_address
 from personalize_connectors.connectors.braze.answers import read_answer
 from personalize_connectors.connectors.braze.attributes import attributes, can_be_written
 from personalize_connectors.connectors.braze.catalog_ids import encoded
@@ -99,6 +99,7 @@ CONNECTOR = Connector(
     settings=BrazeSettings,
     envelope=Envelope(b'{"attributes":[', b",", b"]}"),
     destination=destination,
+    parameters=PARAMETERS,
     call=lambda _settings, _removal: _CALL,
     limits=limits,
     payload=payload,

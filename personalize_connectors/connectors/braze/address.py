@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from personalize_connectors.connectors.exchange import Destination
 from personalize_connectors.errors import BadSettings
 
+PARAMETERS = {"BRAZE_REST_ENDPOINT_URL": "braze/rest-endpoint-url", "BRAZE_API_KEY": "braze/api-key"}
+
 
 def read_address(environment: Mapping[str, str], *permissions: str) -> Destination:
     """The destination that BRAZE_REST_ENDPOINT_URL and BRAZE_API_KEY name (Braze documentation, "API overview").

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from personalize_connectors.connectors.braze.address import read_address
+from personalize_connectors.connectors.braze.address import PARAMETERS, read_address
 from personalize_connectors.connectors.braze.catalog_ids import encoded
 from personalize_connectors.connectors.braze_catalog.answers import read_answer
 from personalize_connectors.connectors.braze_catalog.fields import field_types
@@ -156,6 +156,7 @@ CONNECTOR = Connector(
     settings=BrazeCatalogSettings,
     envelope=Envelope(b'{"items":[', b",", b"]}"),
     destination=lambda environment: read_address(environment, *PERMISSIONS),
+    parameters=PARAMETERS,
     call=call,
     limits=limits,
     payload=payload,

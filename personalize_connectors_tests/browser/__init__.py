@@ -1,0 +1,1 @@
+"""Pages in Chromium, as a person sees them."""
