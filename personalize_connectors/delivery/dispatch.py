@@ -35,7 +35,7 @@ from personalize_connectors.delivery.state import (
 from personalize_connectors.delivery.write_ahead import WriteAhead
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
-from personalize_connectors.errors import DeliveryRefused
+from personalize_connectors.errors import ConnectorsError, DeliveryRefused
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import Storage
@@ -166,13 +166,21 @@ def _prepared(
     """Make ready what must be there before the first request; where the key is refused, with the one that there is by then."""
     destination = find()
     try:
-        what.connector.prepare(what.settings, destination, documents, whole)
+        _prepare(what, destination, documents, whole=whole)
     except DeliveryRefused:
         if (renewed := find()) == destination:
             raise
-        what.connector.prepare(what.settings, renewed, documents, whole)
+        _prepare(what, renewed, documents, whole=whole)
         return renewed
     return destination
+
+
+def _prepare(what: Dispatch, destination: Destination, documents: pa.Table, *, whole: bool) -> None:
+    """What is raised says nothing of what the destination's words repeat of our key."""
+    try:
+        what.connector.prepare(what.settings, destination, documents, whole)
+    except ConnectorsError as error:
+        raise type(error)(destination.masked(str(error))) from None
 
 
 def rendered(

@@ -103,6 +103,8 @@ def test_keeps_counting_failures_when_another_fault_changes(emulator):
     assert emulator.faults(reject_type="no") == {
         "reject_users": [],
         "reject_type": "no",
+        "revoked_keys": [],
+        "echo_keys": False,
         "unindexed_errors": False,
         "fail_next": {"status": 503, "count": 2, "headers": {}},
         "next": [],

@@ -122,9 +122,11 @@ class BrazeApp:
         if isinstance(found, Answer):
             return found
         route, names = found
-        scopes = self._scopes.get(headers.get(b"authorization", b""))
-        if scopes is None:
-            return message(401, "Invalid API Key")
+        authorization = headers.get(b"authorization", b"")
+        scopes, faults = self._scopes.get(authorization), self._workspace.plan.faults
+        key = authorization.removeprefix(b"Bearer ").decode("latin-1")
+        if scopes is None or key in faults.revoked_keys:
+            return message(401, f"Invalid API Key {key}" if faults.echo_keys else "Invalid API Key")
         if route.scope not in scopes:
             return message(403, "Access Denied")
         refused, limits = self._workspace.limiters[route.group].admit()

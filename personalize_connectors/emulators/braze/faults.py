@@ -88,6 +88,8 @@ class Faults(BaseModel):
     Attributes:
         reject_users: external ids whose objects are rejected.
         reject_type: the ``type`` they are rejected with.
+        revoked_keys: keys that are not valid any more.
+        echo_keys: whether the answer to such a key repeats it, as careless gateways do.
         unindexed_errors: errors do not say which object they are about.
         fail_next: calls to fail as a whole.
         next: faults that strike the next calls, one each.
@@ -101,6 +103,8 @@ class Faults(BaseModel):
 
     reject_users: frozenset[str] = frozenset()
     reject_type: str = BLACKLISTED
+    revoked_keys: frozenset[str] = Field(default=frozenset(), repr=False)
+    echo_keys: bool = False
     unindexed_errors: bool = False
     fail_next: FailNext | None = None
     next: tuple[FaultName, ...] = ()
