@@ -18,6 +18,7 @@ import click
 
 from personalize_connectors.cli_backfill import backfill
 from personalize_connectors.cli_emulate import emulate
+from personalize_connectors.cli_notify import notify
 from personalize_connectors.cli_parameters import (
     JobType,
     Timestamp,
@@ -263,6 +264,7 @@ def _bucket(*, create: bool = True) -> Any:
 
 cli.add_command(backfill)
 cli.add_command(emulate)
+cli.add_command(notify)
 cli.add_command(prune)
 
 

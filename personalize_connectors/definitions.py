@@ -14,6 +14,7 @@ from personalize_connectors.assets.user_recommendations import user_recommendati
 from personalize_connectors.connectors.registry import before, connectors
 from personalize_connectors.installation import Installation
 from personalize_connectors.io_manager import LayoutIOManager
+from personalize_connectors.notifications.sensors import notification_sensors
 from personalize_connectors.operator_lines import NAME as OPERATOR_LINES
 from personalize_connectors.operator_lines import operator_lines
 from personalize_connectors.partitions import partitions
@@ -43,23 +44,23 @@ _assets = [
 
 BEFORE_DELIVERY = [asset.key for asset in _before_delivery]
 
+_job = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.assets(*_assets) - dg.AssetSelection.checks(config_can_be_used),
+    description="Every stage of one job run, in order.",
+    hooks={leave_what_fails_again},
+)
+
 defs = dg.Definitions(
     assets=_assets,
     asset_checks=[config_can_be_used],
-    jobs=[
-        dg.define_asset_job(
-            JOB,
-            selection=dg.AssetSelection.assets(*_assets) - dg.AssetSelection.checks(config_can_be_used),
-            description="Every stage of one job run, in order.",
-            hooks={leave_what_fails_again},
-        ),
-        housekeeping_job,
-    ],
+    jobs=[_job, housekeeping_job],
     schedules=[housekeeping_schedule],
     sensors=[
         new_batch_inference_output_sensor(
             JOB, BEFORE_DELIVERY, _settings.partitions, _settings.sensor_seconds
-        )
+        ),
+        *notification_sensors(_job),
     ],
     resources={"installation": _installation, "io_manager": _io_manager},
     loggers={"console": dg.colored_console_logger, OPERATOR_LINES: operator_lines},

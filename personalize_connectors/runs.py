@@ -21,6 +21,7 @@ from personalize_connectors.definitions import BEFORE_DELIVERY, JOB, defs
 from personalize_connectors.delivery.dead_letters import reasons
 from personalize_connectors.delivery.state import runs_of
 from personalize_connectors.errors import NotFound
+from personalize_connectors.failures import failure_text, innermost
 from personalize_connectors.installation import TRANSIENT
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.jobs import read_config
@@ -161,7 +162,7 @@ def _outcome(run: JobRun, result: dg.ExecuteInProcessResult, seconds: float) -> 
     if any(_INTERRUPTED in str(event.step_failure_data.error) for event in steps):
         raise KeyboardInterrupt
     checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    failures = {str(event.step_key): _failure(event) for event in steps} | {
+    failures = {str(event.step_key): failure_text(event) for event in steps} | {
         check.asset_key.path[-1]: str(check.description)
         for check in checks
         if check.severity == dg.AssetCheckSeverity.ERROR
@@ -228,18 +229,4 @@ def _is_transient(event: dg.DagsterEvent) -> bool:
 def _run_failure(result: dg.ExecuteInProcessResult) -> str:
     """Why a run failed outside of its steps."""
     found = [event.job_failure_data.error for event in result.all_events if event.is_job_failure]
-    return next((_innermost(error) for error in found if error), "failed without a word")
-
-
-def _innermost(error: Any) -> str:
-    while error.cause:
-        error = error.cause
-    return str(error.message).strip()
-
-
-def _failure(event: dg.DagsterEvent) -> str:
-    """Our own words where there are some, else the innermost error."""
-    data = event.step_failure_data
-    if data.user_failure_data and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    return _innermost(data.error) if data.error else "failed without a word"
+    return next((innermost(error) for error in found if error), "failed without a word")

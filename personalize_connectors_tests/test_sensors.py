@@ -84,7 +84,7 @@ def start(instance, result: dg.SensorResult) -> None:
 
 def test_is_part_of_the_definitions():
     """The sensor runs by itself from the beginning, for the one job, at the pace of the installation."""
-    (found,) = defs.sensors
+    (found,) = [sensor for sensor in defs.sensors if sensor.name == NAME]
     assert (found.name, found.job_name, found.default_status, found.minimum_interval_seconds) == (
         NAME,
         JOB,

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 import personalize_connectors
 from personalize_connectors.emulators.braze import RunningEmulator, running
 from personalize_connectors.storage import Storage, open_storage
+from personalize_connectors_tests.ports import free_ports
 from personalize_connectors_tests.production import postgres
 from personalize_connectors_tests.production.supervised import Supervised, supervising, wait_for
 
@@ -38,15 +38,6 @@ class Installed:
         answer = requests.post(f"{self.url}/graphql", json={"query": query}, timeout=20)
         answer.raise_for_status()
         return answer.json()["data"]
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def compose() -> dict:
