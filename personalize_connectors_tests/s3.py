@@ -24,12 +24,16 @@ KEYS = {
 
 
 @contextmanager
-def serving():
-    """Serve an S3 until the block ends; gives its address. All of one process have the same buckets."""
+def serving(hear=lambda _: None):
+    """Serve an S3 until the block ends; gives its address. All of one process have the same buckets.
+
+    `hear` is given the WSGI environment of each request before it is answered; whoever reads the body puts another in its place.
+    """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
 
     def one_at_a_time(environment, start_response):
+        hear(environment)
         with lock:  # moto looks and then puts: two conditional puts at once could both find nothing
             return moto(environment, start_response)
 
