@@ -44,6 +44,7 @@ test-s3: $(INSTALLED)
 	$(BIN)/python -m pytest -m on_s3 $(ARGS)
 
 test-production: $(INSTALLED)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { apt-get update -qq && apt-get install -y -qq postgresql; }
 	$(BIN)/python -m pytest -m production --numprocesses 0 $(ARGS)
 
 test-browser: $(INSTALLED)
