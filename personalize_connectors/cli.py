@@ -50,11 +50,14 @@ def cli(*, debug: bool) -> None:
     "--users", default=50_000, show_default=True, type=click.IntRange(20, 1_000_000), help="Size of the shop."
 )
 @click.option("--root", help="The bucket, a local folder; by default CONNECTORS_ROOT.")
-def demo(users: int, root: str | None) -> None:
+@click.option(
+    "--s3", is_flag=True, help="Instead on an S3: a moto server that it starts, or that of AWS_ENDPOINT_URL."
+)
+def demo(users: int, root: str | None, *, s3: bool) -> None:
     """Make a synthetic shop, run two days of it against the Braze emulator, and show what happened."""
-    from personalize_connectors.demo.run import run_demo
+    from personalize_connectors.demo.run import run_demo, run_demo_on_s3
 
-    if not run_demo(users, root):
+    if not (run_demo_on_s3(users) if s3 else run_demo(users, root)):
         sys.exit(RUN_FAILED)
 
 

@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rich.markup import escape
 
 from personalize_connectors import layout
 from personalize_connectors.console import show_outcome
+from personalize_connectors.demo.s3 import s3_server, upload
 from personalize_connectors.demo.shop import DAYS, PERSONAL_JOB, SIMILAR_JOB, ShopSize, write_day
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.instance import open_instance
@@ -28,30 +30,49 @@ _OUTPUTS = "personalize/batch_inference"
 
 
 def run_demo(users: int, root: str | None) -> bool:
-    """Run the whole demo; whether every run went well."""
+    """Run the whole demo in a local folder; whether every run went well."""
     if root:
         os.environ["CONNECTORS_ROOT"] = root
     settings = read_settings()
     if "://" in settings.root:
-        raise BadSettings(f"the demo works in a local folder, not in {settings.root}; give one with --root")
+        raise BadSettings(
+            f"the demo works in a local folder, not in {settings.root}; give one with --root, or --s3 for an S3"
+        )
     folder = Path(settings.root).resolve()
-    started = time.monotonic()
     _clear(folder)
-    went_well = True
+    went_well = _run_days(users, lambda day, size: write_day(folder, day, size))
+    _show_next(folder)
+    return went_well
+
+
+def run_demo_on_s3(users: int) -> bool:
+    """Run the whole demo on an S3; whether every run went well."""
+
+    def make(day: int, size: ShopSize) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write_day(Path(folder), day, size)
+            upload(Path(folder))
+
+    with s3_server():
+        out.print(f"The bucket is {os.environ['CONNECTORS_ROOT']} at {os.environ['AWS_ENDPOINT_URL']}")
+        return _run_days(users, make)
+
+
+def _run_days(users: int, make: Callable[[int, ShopSize], None]) -> bool:
+    started, went_well = time.monotonic(), True
     with open_instance() as instance, emulator():
         for day, run_at in enumerate(DAYS):
             with showing_progress(f"making day {day + 1} of a shop with {users:,} users"):
-                write_day(folder, day, ShopSize(users=users))
+                make(day, ShopSize(users=users))
             for job in (PERSONAL_JOB, SIMILAR_JOB):
                 run = JobRun(Job.parse(job), run_at)
                 with showing_progress(run.key):
-                    outcome = execute(instance, settings, run)
+                    outcome = execute(instance, read_settings(), run)
                 out.print(f"\n[bold]Day {day + 1}[/]")
                 show_outcome(outcome)
                 went_well = went_well and not outcome.failures
         _show_profile()
     out.print(f"\nAll in {time.monotonic() - started:.0f} s.")
-    _show_next(folder)
     return went_well
 
 
