@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-delivery bench-sensor soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-delivery bench-sensor bench-landing soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -15,8 +15,11 @@ help:
 	@echo "make test   run the tests"
 	@echo "make test-browser  drive the UI and the reports in Chromium; make screenshots renews docs/images by it"
 	@echo "make lint   ruff and mypy"
+	@echo "make test-s3  run the demo and a landing batch output on an S3 server"
+	@echo "make test-production  run the processes of deploy/ on PostgreSQL, and kill them"
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
+	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
 	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
 	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
 	@echo "make soak   200 runs with faults and kills at random moments, and what is left of them"
@@ -75,6 +78,9 @@ bench-delivery: $(INSTALLED)
 
 bench-sensor: $(INSTALLED)
 	$(BIN)/python -m benchmarks.sensor $(ARGS)
+
+bench-landing: $(INSTALLED)
+	$(BIN)/python -m benchmarks.landing $(ARGS)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -1,6 +1,9 @@
 """Times ticks of the sensor over many jobs with many past batch outputs, on an S3 that answers late.
 
-    python -m benchmarks.sensor [--jobs 200] [--runs 1000] [--delay 0.05]
+    python -m benchmarks.sensor [--jobs 200] [--runs 1000] [--delay 0.05] [--server slow_s3]
+
+The S3 is moto behind a delay, or with `--server slow_s3` a stand-in that answers at once after the delay. Each job's batch outputs
+are in a bucket of their own.
 
 Partitions are a list, in which all past runs are registered. What is timed is what Dagster's daemon waits for: the evaluation
 of a tick, with its queries of Dagster's own storage.
@@ -27,7 +30,7 @@ import requests
 
 from personalize_connectors.job_run import Job, JobRun
 
-ROOT, OUTPUTS = "connectors", "personalize"
+ROOT = "connectors"
 START = datetime(2024, 2, 1, 3, tzinfo=UTC)
 
 
@@ -54,17 +57,17 @@ class Installation:
 
 def output(name: str, at: datetime, content: str = "{}") -> str:
     """The objects of one batch output, as lines for the stand-in."""
-    folder = f"{OUTPUTS}\tbatch/{name}/batch_{name}_{at:%Y_%m_%d_%H_%M_%S}"
+    folder = f"personalize-{name}\tbatch/batch_{name}_{at:%Y_%m_%d_%H_%M_%S}"
     return f"{folder}/_CHECK\t\n{folder}/users.json.out\t{content}\n"
 
 
 @contextmanager
-def slow_s3(delay: float) -> Iterator[str]:
-    """The stand-in in a process of its own; gives its address."""
+def late_s3(server: str, delay: float) -> Iterator[str]:
+    """The S3 in a process of its own; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.slow_s3", "--port", str(port), "--delay", str(delay)]
+    command = [sys.executable, "-m", f"benchmarks.{server}", "--port", str(port), "--delay", str(delay)]
     with subprocess.Popen(command) as process:
         try:
             url = f"http://127.0.0.1:{port}"
@@ -86,13 +89,13 @@ def fill(url: str, made_up: Installation) -> None:
     """Put the configs and the past batch outputs."""
     for name in made_up.names():
         config = {
-            "batchInferencePath": f"s3://{OUTPUTS}/batch/{name}",
+            "batchInferencePath": f"s3://personalize-{name}/batch",
             "settleSeconds": 0,
             "connectors": {"braze": {}},
         }
         lines = f"{ROOT}\tetl_jobs/user_personalization/{name}/config.json\t{json.dumps(config)}\n"
         lines += "".join(output(name, at) for at in made_up.times())
-        requests.post(f"{url}/-/load", data=lines, timeout=60).raise_for_status()
+        requests.post(f"{url}/-/load", data=lines, timeout=600).raise_for_status()
 
 
 def register_all(instance: dg.DagsterInstance, made_up: Installation) -> None:
@@ -108,9 +111,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--delay", type=float, default=0.05)
+    parser.add_argument("--server", choices=("delayed_moto", "slow_s3"), default="delayed_moto")
     given = parser.parse_args()
     made_up = Installation(given.jobs, given.runs)
-    with tempfile.TemporaryDirectory() as home, slow_s3(given.delay) as url:
+    with tempfile.TemporaryDirectory() as home, late_s3(given.server, given.delay) as url:
         os.environ |= {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "benchmark",
@@ -132,9 +136,12 @@ def _time_ticks(instance: dg.DagsterInstance, url: str, made_up: Installation) -
     sensor, cursor = defs.resolve_sensor_def(NAME), None
     repository = defs.get_repository_def()
 
+    def told(what: str) -> float:
+        return float(requests.get(f"{url}/-/{what}", timeout=5).text or 0)
+
     def tick(what: str) -> None:
         nonlocal cursor
-        before = int(requests.get(f"{url}/-/requests", timeout=5).text)
+        before, own = told("requests"), told("seconds")
         started = time.perf_counter()
         with (
             redirect_stderr(StringIO()),  # a tick tells what it requests
@@ -147,10 +154,10 @@ def _time_ticks(instance: dg.DagsterInstance, url: str, made_up: Installation) -
         ):
             data = sensor.evaluate_tick(context)
         seconds = time.perf_counter() - started
-        sent = int(requests.get(f"{url}/-/requests", timeout=5).text) - before
+        sent, own = told("requests") - before, told("seconds") - own
         cursor = data.cursor
         print(
-            f"{what:<46}{seconds:6.2f} s, {sent:,} requests to S3, {len(data.run_requests or [])} runs requested, "
+            f"{what:<46}{seconds:6.2f} s, {sent:,.0f} requests to S3 ({own:.2f} s of its own processor), {len(data.run_requests or [])} runs requested, "
             f"cursor {len(cursor or ''):,} bytes"
         )
         if not data.run_requests:

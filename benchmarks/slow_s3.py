@@ -68,6 +68,8 @@ class SlowS3:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         if scope["path"] == "/-/requests":
             status, answer, headers = 200, str(self.requests).encode(), {}
+        elif scope["path"] == "/-/seconds":
+            status, answer, headers = 200, b"0", {}
         elif scope["path"] == "/-/load":
             self.load(body.decode())
             status, answer, headers = 200, b"", {}

@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -51,7 +52,9 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         run, origin = context.dagster_run, context.job_code_origin
         if origin is None:
             raise dg.DagsterInvariantViolationError(f"run {run.run_id} does not say where its code is")
-        command = ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()).get_command_args()
+        words = ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()).get_command_args()
+        # The origin may name `dagster`, which need not be on the path of whoever started the daemon.
+        command = [sys.executable, "-m", "dagster", *words[-3:]]
         self._children = [child for child in self._children if child.poll() is None]
         with self._file(run.run_id).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
