@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
 import orjson
+
+from personalize_connectors.engine.scratch import most_bytes, scratch_folder
 
 # Arrow slices in flight need room beside DuckDB's own buffers.
 _SHARE = 0.6
@@ -15,15 +16,16 @@ _SHARE = 0.6
 
 @contextmanager
 def open_session(memory_limit: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that spills to a scratch folder above its share of `memory_limit` bytes; both go at the end.
+    """A connection that spills to a scratch folder above its share of `memory_limit` bytes, to half of the free disk at most.
 
     SQL in it can call `is_json(text)`, which is strict.
     """
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-") as scratch:
+    with scratch_folder() as scratch:
         connection = duckdb.connect(config={"autoload_known_extensions": False})
         try:
             connection.execute("SET memory_limit = ?", [f"{int(memory_limit * _SHARE)}B"])
-            connection.execute("SET temp_directory = ?", [scratch])
+            connection.execute("SET temp_directory = ?", [str(scratch)])
+            connection.execute("SET max_temp_directory_size = ?", [f"{most_bytes(scratch)}B"])
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
             connection.create_function("is_json", _is_json, ["VARCHAR"], "BOOLEAN")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -31,6 +30,7 @@ from personalize_connectors.delivery.dispatch import Dispatch
 from personalize_connectors.delivery.state import find_accepted, refuse_older
 from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.item_metadata import ItemMetadata
+from personalize_connectors.engine.scratch import scratch_folder
 from personalize_connectors.engine.session import open_session
 from personalize_connectors.errors import OlderRun
 from personalize_connectors.folders import Folder, write_frames
@@ -52,8 +52,8 @@ def plan_run(bucket: Storage, memory_limit: int, run: JobRun, allowance: Allowan
     """
     config = read_config(bucket, run.job)
     source, metadata = source_of(bucket, config, run), item_metadata(bucket, run.job)
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-plan-") as folder:
-        what = _Planned(bucket, open_storage(folder), memory_limit, run, config, allowance)
+    with scratch_folder() as folder:
+        what = _Planned(bucket, open_storage(str(folder)), memory_limit, run, config, allowance)
         raw = _raw(what, source)
         lists = _lists(what, raw)
         decorations = _decorations(what, lists.folder, metadata)
