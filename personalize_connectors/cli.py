@@ -32,7 +32,11 @@ from personalize_connectors.cli_prune import prune
 from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.exit_codes import INTERRUPTED, RUN_FAILED, UNREACHABLE, WRONG
 from personalize_connectors.job_run import JOB_TYPES, Job
-from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
+from personalize_connectors.storage_errors import (
+    is_refused,
+    is_storage_error,
+    storage_error_text,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -290,15 +294,17 @@ def _quietly(command: Callable[[], Any]) -> int:
     except ConnectorsError as error:
         click.echo(f"error: {error}", err=True)
         return UNREACHABLE if isinstance(error, Transient) else WRONG
-    except STORAGE_ERRORS as error:
-        click.echo(f"error: {storage_error_text(error)}", err=True)
-        return UNREACHABLE
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    except Exception as error:
+        if not is_storage_error(error):
+            raise
+        click.echo(f"error: {storage_error_text(error)}", err=True)
+        return WRONG if is_refused(error) else UNREACHABLE
     return done if isinstance(done, int) else 0
 
 

@@ -28,9 +28,7 @@ def input_files(bucket: Storage, folder: str, ending: str) -> list[Object]:
 def item_metadata(bucket: Storage, job: Job) -> ItemMetadata:
     """The job's item metadata; empty where it has none."""
     files = input_files(bucket, layout.metadata_folder(job), ".json")
-    return read_metadata(
-        line_batches(bucket.blocks(file.path) for file in files), [file.name for file in files]
-    )
+    return read_metadata(line_batches(bucket.contents(files)), [file.name for file in files])
 
 
 def item_mapping(bucket: Storage, job: Job, set_aside: SetAside) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,11 @@ from personalize_connectors.job_run import JobRun
 from personalize_connectors.partitions import run_tags
 from personalize_connectors.settings import Settings, read_settings
 from personalize_connectors.storage import Storage, open_storage
-from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
+from personalize_connectors.storage_errors import (
+    is_refused,
+    is_storage_error,
+    storage_error_text,
+)
 
 TRANSIENT = "can_be_tried_again"
 
@@ -58,8 +62,13 @@ def clear_failures() -> Iterator[None]:
         yield
     except ConnectorsError as error:
         raise _failure(str(error), transient=isinstance(error, Transient)) from None
-    except STORAGE_ERRORS as error:
-        raise _failure(storage_error_text(error), transient=True) from error
+    except duckdb.OutOfMemoryException as error:
+        text = f"the engine has no memory or scratch disk left: raise CONNECTORS_MEMORY_LIMIT, or free what is below TMPDIR ({error})"
+        raise _failure(text, transient=False) from None
+    except Exception as error:
+        if not is_storage_error(error):
+            raise
+        raise _failure(storage_error_text(error), transient=not is_refused(error)) from error
 
 
 def _failure(text: str, *, transient: bool) -> dg.Failure:

@@ -7,7 +7,6 @@ Paths are relative to the storage's root, with forward slashes. A folder that is
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,9 +22,10 @@ from obstore.exceptions import AlreadyExistsError, InvalidPathError
 from obstore.store import LocalStore, ObjectStore, S3Store
 from pyarrow import fs
 
-from personalize_connectors.errors import BadInput, BadSettings
+from personalize_connectors.errors import BadInput, BadSettings, NotFound
 from personalize_connectors.layout import SUCCESS
 from personalize_connectors.storage_files import arrow_files
+from personalize_connectors.storage_s3 import plain_listing, ranges, read_ahead, s3_store
 
 _BLOCK = 1 << 20
 _PAGE = 1000  # keys that S3 lists in one answer
@@ -67,26 +67,30 @@ class Storage:
 
     def objects(self, folder: str) -> list[Object]:
         """All objects below a folder, at any depth, by path; none where the folder is not there."""
-        found = obstore.list(self.store, prefix=f"{folder.rstrip('/')}/" if folder else None)
+        prefix = f"{folder.rstrip('/')}/" if folder else ""
         with self._clear_names(folder):
-            return _by_path(folder, (meta for page in found for meta in page))
+            try:
+                found = obstore.list(self.store, prefix=prefix or None)
+                return _by_path(folder, (meta for page in found for meta in page))
+            except InvalidPathError:
+                return _by_path(folder, (meta for page in self._plain(prefix) for meta in page))
 
     def children(self, folder: str) -> tuple[list[str], list[Object]]:
         """The folders and the objects directly below a folder, both by path."""
+        prefix = f"{folder.rstrip('/')}/" if folder else ""
         with self._clear_names(folder):
-            page = obstore.list_with_delimiter(
-                self.store, prefix=f"{folder.rstrip('/')}/" if folder else None
-            )
+            try:
+                page = obstore.list_with_delimiter(self.store, prefix=prefix or None)
+            except InvalidPathError:
+                return _directly_below(prefix, (meta for found in self._plain(prefix) for meta in found))
         return sorted(page["common_prefixes"]), _by_path(folder, page["objects"])
 
     def objects_from(self, folder: str, first: str, last: str | None = None) -> Iterator[Object]:
         """The objects below a folder from its child folder `first` on, as keys sort, and not behind those of `last`."""
-        pages = obstore.list(
-            self.store, prefix=f"{folder}/" if folder else None, offset=first, chunk_size=_PAGE
-        )
+        prefix = f"{folder}/" if folder else ""
         end = f"{last}0" if last else None  # of all signs, 0 comes next after the slash
         with self._clear_names(folder):
-            for page in pages:
+            for page in self._pages(prefix, first):
                 found = _by_path(folder, page)
                 yield from (entry for entry in found if end is None or entry.path < end)
                 if (
@@ -104,17 +108,27 @@ class Storage:
 
     def read(self, path: str) -> bytes:
         """The whole object; FileNotFoundError where there is none."""
-        return bytes(obstore.get(self.store, path).bytes())
+        try:
+            return bytes(obstore.get(self.store, path).bytes())
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise NotFound(f"there is no bucket {self.url}; make it, or mend the address") from None
+            raise
 
     def blocks(self, path: str) -> Iterator[bytes]:
-        """The object's bytes in blocks of about 1 MiB; nothing is held longer than its block."""
+        """The object's bytes in blocks of a few MiB; nothing is held longer than its block."""
         if self.local:
             with (self.local / path).open("rb", buffering=0) as file:
                 while block := file.read(_BLOCK):
                     yield block
         else:
-            for chunk in obstore.get(self.store, path).stream(min_chunk_size=_BLOCK):
-                yield bytes(chunk)
+            yield from ranges(self.store, path)
+
+    def contents(self, objects: Sequence[Object]) -> Iterator[Iterator[bytes]]:
+        """The bytes of objects, one after the other, each in blocks; of many small ones some are read ahead at once."""
+        if self.local:
+            return (self.blocks(entry.path) for entry in objects)
+        return read_ahead(self.read, self.blocks, [(entry.path, entry.size) for entry in objects])
 
     def open_input(self, path: str) -> pa.NativeFile:
         """The object as an Arrow input file."""
@@ -181,6 +195,21 @@ class Storage:
         places = [self._place(path) for path in paths]
         return ds.dataset(places, schema=schema, format="parquet", filesystem=self._files)
 
+    def _pages(self, prefix: str, first: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """Pages of a listing from a place on; from the first key that the store cannot name, without such keys."""
+        last = first
+        try:
+            for page in obstore.list(self.store, prefix=prefix or None, offset=first, chunk_size=_PAGE):
+                yield page
+                last = page[-1]["path"] if page else last
+        except InvalidPathError:
+            yield from self._plain(prefix, last)
+
+    def _plain(self, prefix: str, after: str = "") -> Iterator[Sequence[Mapping[str, Any]]]:
+        if not isinstance(self.store, S3Store):
+            raise  # noqa: PLE0704 - of a local folder a person can rename what no bucket takes
+        return plain_listing(self.store, self.uri(prefix), prefix, after)
+
     @contextmanager
     def _clear_names(self, folder: str) -> Iterator[None]:
         try:
@@ -204,10 +233,16 @@ def _by_path(folder: str, found: Iterable[Mapping[str, Any]]) -> list[Object]:
     return sorted((entry for entry in objects if entry.path != marker), key=lambda entry: entry.path)
 
 
-def _plain_http() -> bool:
-    """Whether the environment names an S3 that does not speak TLS, as one on this machine may not."""
-    named = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
-    return any(url.startswith("http://") for url in named)
+def _directly_below(prefix: str, found: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[Object]]:
+    """The folders and the objects directly below a prefix, of a listing at any depth."""
+    folders, objects = set(), []
+    for meta in found:
+        child, deeper, _ = meta["path"][len(prefix) :].partition("/")
+        if deeper:
+            folders.add(f"{prefix}{child}")
+        else:
+            objects.append(meta)
+    return sorted(folders), _by_path(prefix.rstrip("/"), objects)
 
 
 def open_storage(url: str, *, create: bool = False) -> Storage:
@@ -218,8 +253,7 @@ def open_storage(url: str, *, create: bool = False) -> Storage:
     """
     if found := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
         bucket, prefix = found[1], found[2].strip("/")
-        store = S3Store(bucket, prefix=prefix or None, client_options={"allow_http": _plain_http()})
-        return Storage(f"s3://{bucket}/{prefix}".rstrip("/"), store, None)
+        return Storage(f"s3://{bucket}/{prefix}".rstrip("/"), s3_store(bucket, prefix), None)
     if "://" in url:
         raise BadSettings(f"{url!r} is neither a local folder nor s3://bucket[/prefix]")
     try:

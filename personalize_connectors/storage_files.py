@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import obstore
 import pyarrow as pa
 from obstore.store import ObjectStore
 from pyarrow import fs
+
+from personalize_connectors.storage_errors import READ_FAILED, STORAGE_ERRORS
 
 
 def arrow_files(store: ObjectStore) -> fs.FileSystem:
@@ -23,14 +27,16 @@ class _ObjectFile:
 
     def __init__(self, store: ObjectStore, path: str) -> None:
         self._store, self._path, self._at = store, path, 0
-        self._size = obstore.head(store, path)["size"]
+        with _told(path):
+            self._size = obstore.head(store, path)["size"]
 
     def read(self, length: int = -1) -> bytes:
         left = max(0, self._size - self._at)
         length = left if length < 0 else min(length, left)
         if not length:
             return b""
-        found = obstore.get_range(self._store, self._path, start=self._at, length=length)
+        with _told(self._path):
+            found = obstore.get_range(self._store, self._path, start=self._at, length=length)
         self._at += length
         return bytes(found)
 
@@ -46,6 +52,16 @@ class _ObjectFile:
 
     def close(self) -> None:
         self.closed = True
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Say that the store failed in words that are still known when an engine has made an error of its own of them."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError
+        raise kind(f"{READ_FAILED} {path}: {error}") from error
 
 
 def _never_asked(*_: Any) -> Any:

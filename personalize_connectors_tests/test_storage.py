@@ -192,6 +192,7 @@ def test_tells_addresses_to_people(storage, tmp_path):
         ("s3://bucket//a", "s3://bucket/a", "a"),
     ],
 )
+@pytest.mark.usefixtures("s3")
 def test_reads_s3_addresses(url, root, prefix):
     """An S3 address is a bucket and perhaps a prefix, whatever slashes stand around it."""
     storage = open_storage(url)

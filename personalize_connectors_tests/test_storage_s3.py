@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from obstore.exceptions import BaseError
 
 from personalize_connectors.storage import open_storage
+from personalize_connectors.storage_errors import STORAGE_ERRORS
 from personalize_connectors_tests.s3 import impatient, serving
 from personalize_connectors_tests.test_storage import ODD_NAMES, paths
 
@@ -90,8 +90,9 @@ def test_tells_what_is_missing_from_what_is_out_of_reach(s3_bucket):
         with pytest.raises(FileNotFoundError):
             storage.open_input("none")
     for read in (storage.read, storage.open_input, lambda path: storage.dataset([path])):
-        with pytest.raises(BaseError):
+        with pytest.raises(STORAGE_ERRORS) as failed:
             read("none")
+        assert not isinstance(failed.value, FileNotFoundError)
 
 
 def test_knows_a_folder_that_a_person_made(storage, s3, s3_bucket):

@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
 
 def raw_lines(session: duckdb.DuckDBPyConnection, run: JobRun, source: Source) -> Frame:
     """The lines of a source, lazily, for the folder of a run."""
-    lines = line_batches(source.storage.blocks(file.path) for file in source.files)
+    lines = line_batches(source.storage.contents(source.files))
     names = [file.name for file in source.files]
     rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
     manifest = {"source": source.uri, SOURCE_VERSION: source.version}

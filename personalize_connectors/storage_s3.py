@@ -1,0 +1,160 @@
+"""A bucket of S3: how it is reached, encrypted and read in parallel."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import obstore
+from obstore.store import ObjectStore, S3Store
+
+from personalize_connectors.errors import BadSettings
+
+_RANGE = 8 << 20
+_RANGES_AT_ONCE = 4
+_SMALL, _SMALL_AT_ONCE = 1 << 20, 16
+# A request ends within the time for which a delivery's lease holds; so does finding that nobody answers.
+_CLIENT = {"timeout": "10s", "connect_timeout": "3s"}
+_RETRIES = {"max_retries": 10, "retry_timeout": timedelta(seconds=60)}
+# botocore renews credentials that end within 10 minutes, so what it gives is good for as long.
+_CREDENTIALS_HOLD = timedelta(minutes=10)
+_log = logging.getLogger(__name__)
+
+
+def s3_store(bucket: str, prefix: str) -> S3Store:
+    """The store of a bucket, by the usual AWS variables and files; `CONNECTORS_SSE_KMS_KEY_ID` encrypts what is written.
+
+    Raises:
+        BadSettings: there are no credentials, or the profile that is named is not there.
+    """
+    key = os.environ.get("CONNECTORS_SSE_KMS_KEY_ID")
+    encryption = {"server_side_encryption": "aws:kms", "sse_kms_key_id": key} if key else {}
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        client_options={"allow_http": _plain_http(), **_CLIENT},  # type: ignore[arg-type]
+        retry_config=_RETRIES,  # type: ignore[arg-type]
+        **encryption,  # type: ignore[arg-type]
+        **_credentials(),
+    )
+
+
+def _credentials() -> dict[str, Any]:
+    """What the store cannot find itself: it knows the variables with keys, but no profiles, files and single sign-on."""
+    if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
+        return {}
+    from boto3 import Session  # noqa: PLC0415 - slow, and most installations set the keys or have a role
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
+
+    try:
+        session = Session()
+        if session.get_credentials() is None:
+            raise BadSettings(
+                "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                "or run where a role is attached"
+            )
+        return {"credential_provider": Boto3CredentialProvider(session, ttl=_CREDENTIALS_HOLD)}
+    except BotoCoreError as error:
+        raise BadSettings(f"the AWS credentials cannot be used: {error}") from None
+
+
+def _plain_http() -> bool:
+    """Whether the environment names an S3 that does not speak TLS, as one on this machine may not."""
+    named = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    return any(url.startswith("http://") for url in named)
+
+
+def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:
+    """The object's bytes in order, a few ranges ahead at once; all of the same version of it."""
+    whole = obstore.get(store, path)
+    etag, size = whole.meta["e_tag"], whole.meta["size"]
+    if size <= _RANGE:
+        if size:
+            yield bytes(whole.bytes())
+        return
+    del whole
+
+    def read(start: int) -> bytes:
+        options: dict[str, Any] = {"range": (start, min(start + _RANGE, size))}
+        return bytes(obstore.get(store, path, options=options | ({"if_match": etag} if etag else {})).bytes())  # type: ignore[arg-type]
+
+    ahead: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(_RANGES_AT_ONCE) as pool:
+        try:
+            for start in range(0, size, _RANGE):
+                ahead.append(pool.submit(read, start))
+                if len(ahead) == _RANGES_AT_ONCE:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def read_ahead(
+    read: Callable[[str], bytes], blocks: Callable[[str], Iterator[bytes]], objects: Sequence[tuple[str, int]]
+) -> Iterator[Iterator[bytes]]:
+    """The bytes of objects (path and size) in order; small ones are read whole, some at once, and held until it is their turn."""
+    small = [path for path, size in objects if size <= _SMALL]
+    ahead: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(_SMALL_AT_ONCE) as pool:
+        waiting = iter(small)
+        ahead.extend(pool.submit(read, path) for path in islice(waiting, 2 * _SMALL_AT_ONCE))
+        try:
+            for path, size in objects:
+                if size > _SMALL:
+                    yield blocks(path)
+                    continue
+                yield iter([ahead.popleft().result()])
+                ahead.extend(pool.submit(read, path) for path in islice(waiting, 1))
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def plain_listing(
+    store: S3Store, url: str, folder: str, after: str = ""
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Pages of the objects below a folder, without those whose keys no path can name; these are counted and told.
+
+    The store itself gives a listing up at the first key with an empty part, as `a//b`, be it of somebody else.
+    """
+    from boto3 import Session  # noqa: PLC0415 - slow, and seldom needed
+
+    config = store.config
+    root = f"{store.prefix}/" if store.prefix else ""
+    client = Session(region_name=config.get("region")).client("s3", endpoint_url=config.get("endpoint"))
+    asked = {
+        "Bucket": config["bucket"],
+        "Prefix": f"{root}{folder}",
+        "StartAfter": f"{root}{after}" if after else "",
+    }
+    left_out = 0
+    for page in client.get_paginator("list_objects_v2").paginate(**asked):
+        keys = page.get("Contents", [])
+        good = [found for found in keys if _can_be_named(found["Key"])]
+        left_out += len(keys) - len(good)
+        yield [_as_listed(found, len(root)) for found in good]
+    _log.warning("%s: %d keys with an empty part, as in a//b, are left out", url, left_out)
+    client.close()
+
+
+def _as_listed(found: Mapping[str, Any], root: int) -> Mapping[str, Any]:
+    return {
+        "path": found["Key"][root:].rstrip("/"),
+        "size": found["Size"],
+        "last_modified": found["LastModified"],
+        "e_tag": found["ETag"],
+    }
+
+
+def _can_be_named(key: str) -> bool:
+    return all(part not in ("", ".", "..") for part in key.removesuffix("/").split("/"))
