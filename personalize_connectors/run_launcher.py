@@ -2,7 +2,8 @@
 
 Dagster's own launcher runs them as children of the code server and cannot say of one whether it still lives, so that a run whose
 server died stays "started". Here a run's process holds the lock of a file as long as it lives, however it ends. A tag says which runs
-were started so: of the others, which a command executes in its own process, nothing is known, and they are left alone.
+were started so, another which a command executes in its own process, with the same lock. Of all other runs nothing is known, and they
+are left alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import fcntl
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +26,8 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from personalize_connectors import run_process
 
 _FOLDER = "run_workers"
-_OWN_PROCESS = "run_process"
+_LAUNCHED_ON = "launched_on"
+_COMMAND_ON = "command_on"
 
 
 class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -59,16 +62,26 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         # The origin may name `dagster`, which need not be on the path of whoever started the daemon.
         command = [sys.executable, "-m", run_process.__name__, *words[-3:]]
         self._forget_what_ended()
-        self._instance.add_run_tags(run.run_id, {_OWN_PROCESS: socket.gethostname()})
+        self._instance.add_run_tags(run.run_id, {_LAUNCHED_ON: socket.gethostname()})
         with self._file(run.run_id).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             child = subprocess.Popen(command, pass_fds=[file.fileno()], start_new_session=True)  # noqa: S603 - Dagster's own command
         self._children[run.run_id] = child
 
+    @contextmanager
+    def held(self, run_id: str) -> Iterator[dict[str, str]]:
+        """This process is the run's as long as the block lasts; gives the tags of such a run."""
+        try:
+            with self._file(run_id).open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield {_COMMAND_ON: socket.gethostname()}
+        finally:
+            self._file(run_id).unlink(missing_ok=True)
+
     def terminate(self, run_id: str) -> bool:
         """Tell the process to end, wherever it is: it reads its run's status. Whether there is one to tell."""
         run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or _OWN_PROCESS not in run.tags:
+        if run is None or run.is_finished or _LAUNCHED_ON not in run.tags:
             return False
         self._instance.report_run_canceling(run)
         return True
@@ -79,8 +92,8 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process lives, as far as it has one of its own."""
-        if _OWN_PROCESS not in run.tags or self._lives(run.run_id):
+        """Whether the run's process lives; as long as nothing says that it does not, it does."""
+        if not _visible(run) or self._lives(run.run_id):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, "its process is gone")
 
@@ -106,3 +119,18 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         folder = Path(self._instance.storage_directory()).parent / _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         return folder / run_id
+
+
+def _visible(run: dg.DagsterRun) -> bool:
+    return _LAUNCHED_ON in run.tags or run.tags.get(_COMMAND_ON) == socket.gethostname()
+
+
+@contextmanager
+def held(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, str]]:
+    """Let run monitoring see whether the command that executes a run lives; gives the tags that say so, where it can be seen."""
+    launcher = instance.run_launcher
+    if isinstance(launcher, ProcessRunLauncher):
+        with launcher.held(run_id) as tags:
+            yield tags
+    else:
+        yield {}

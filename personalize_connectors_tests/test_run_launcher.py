@@ -10,9 +10,10 @@ import pytest
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
 
 import personalize_connectors
-from personalize_connectors.run_launcher import ProcessRunLauncher
+from personalize_connectors.run_launcher import held
 from personalize_connectors_tests.until import until
 
+RUN_ID = "5f0c1c4e-5f0e-4a43-9d2b-0d8c2f5f7a11"
 SETTINGS = Path(personalize_connectors.__file__).parents[1] / "dagster.yaml"
 
 
@@ -75,11 +76,25 @@ def health(instance, run) -> WorkerStatus:
     return instance.run_launcher.check_run_worker_health(instance.get_run_by_id(run.run_id)).status
 
 
-def test_a_run_in_the_process_of_a_command_is_not_told_dead(instance):
-    """Run monitoring leaves alone what `run` and `dagster asset materialize` execute beside the daemon, and no button ends it."""
-    assert isinstance(instance.run_launcher, ProcessRunLauncher)
-    result = asks_for_itself.execute_in_process(instance=instance)
+@pytest.mark.parametrize("tags", [{}, {"command_on": "another machine"}])
+def test_a_run_of_which_nothing_is_known_is_not_told_dead(instance, tags):
+    """Run monitoring leaves alone what another command executes beside the daemon, and no button ends it."""
+    result = asks_for_itself.execute_in_process(instance=instance, tags=tags)
     assert result.output_for_node("ask_for_itself") == [WorkerStatus.RUNNING.value, False]
+
+
+def test_a_run_of_our_command_lives_as_long_as_the_command(instance):
+    """While the command executes the run it is not told dead; a command that was killed does not stay in its job's way."""
+    with held(instance, RUN_ID) as tags:
+        result = asks_for_itself.execute_in_process(instance=instance, tags=tags, run_id=RUN_ID)
+    assert result.output_for_node("ask_for_itself") == [WorkerStatus.RUNNING.value, False]
+    assert health(instance, result.dagster_run) == WorkerStatus.FAILED
+
+
+def test_a_command_without_these_settings_says_nothing(tmp_path):
+    """With another launcher there is no lock and no tag."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as other, held(other, RUN_ID) as tags:
+        assert tags == {}
 
 
 def test_a_run_ends_when_it_is_told_to_from_another_machine(instance):
