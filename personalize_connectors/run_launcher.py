@@ -1,17 +1,19 @@
 """Runs as processes of their own that outlive the daemon, the code server and the database, and of which each can be told dead.
 
 Dagster's own launcher runs them as children of the code server and cannot say of one whether it still lives, so that a run whose
-server died stays "started". Here a run's process holds the lock of a file as long as it lives, however it ends.
+server died stays "started". Here a run's process holds the lock of a file as long as it lives, however it ends. A tag says which runs
+were started so, another which a command executes in its own process, with the same lock. Of all other runs nothing is known, and they
+are left alone.
 """
 
 from __future__ import annotations
 
 import fcntl
-import os
-import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +23,11 @@ from dagster._core.launcher.base import RunLauncher
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
+from personalize_connectors import run_process
+
 _FOLDER = "run_workers"
+_LAUNCHED_ON = "launched_on"
+_COMMAND_ON = "command_on"
 
 
 class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -29,7 +35,7 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
         super().__init__()  # type: ignore[no-untyped-call] # Dagster's
 
     @property
@@ -54,23 +60,30 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             raise dg.DagsterInvariantViolationError(f"run {run.run_id} does not say where its code is")
         words = ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()).get_command_args()
         # The origin may name `dagster`, which need not be on the path of whoever started the daemon.
-        command = [sys.executable, "-m", "dagster", *words[-3:]]
-        self._children = [child for child in self._children if child.poll() is None]
+        command = [sys.executable, "-m", run_process.__name__, *words[-3:]]
+        self._forget_what_ended()
+        self._instance.add_run_tags(run.run_id, {_LAUNCHED_ON: socket.gethostname()})
         with self._file(run.run_id).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             child = subprocess.Popen(command, pass_fds=[file.fileno()], start_new_session=True)  # noqa: S603 - Dagster's own command
-            file.write(str(child.pid))
-        self._children.append(child)
+        self._children[run.run_id] = child
+
+    @contextmanager
+    def held(self, run_id: str) -> Iterator[dict[str, str]]:
+        """This process is the run's as long as the block lasts; gives the tags of such a run."""
+        try:
+            with self._file(run_id).open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield {_COMMAND_ON: socket.gethostname()}
+        finally:
+            self._file(run_id).unlink(missing_ok=True)
 
     def terminate(self, run_id: str) -> bool:
-        """Ask the process to end; whether there is one."""
+        """Tell the process to end, wherever it is: it reads its run's status. Whether there is one to tell."""
         run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
+        if run is None or run.is_finished or _LAUNCHED_ON not in run.tags:
             return False
         self._instance.report_run_canceling(run)
-        if not self._lives(run_id):
-            return False
-        os.kill(int(self._file(run_id).read_text()), signal.SIGTERM)
         return True
 
     @property
@@ -79,14 +92,13 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process lives."""
-        if self._lives(run.run_id):
+        """Whether the run's process lives; as long as nothing says that it does not, it does."""
+        if not _visible(run) or self._lives(run.run_id):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, "its process is gone")
 
     def _lives(self, run_id: str) -> bool:
-        for child in self._children:
-            child.poll()
+        self._forget_what_ended()
         try:
             with self._file(run_id).open() as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -96,7 +108,29 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             return True
         return False
 
+    def _forget_what_ended(self) -> None:
+        # Several threads of the daemon come here.
+        for run_id, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._children.pop(run_id, None)
+                self._file(run_id).unlink(missing_ok=True)
+
     def _file(self, run_id: str) -> Path:
         folder = Path(self._instance.storage_directory()).parent / _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         return folder / run_id
+
+
+def _visible(run: dg.DagsterRun) -> bool:
+    return _LAUNCHED_ON in run.tags or run.tags.get(_COMMAND_ON) == socket.gethostname()
+
+
+@contextmanager
+def held(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, str]]:
+    """Let run monitoring see whether the command that executes a run lives; gives the tags that say so, where it can be seen."""
+    launcher = instance.run_launcher
+    if isinstance(launcher, ProcessRunLauncher):
+        with launcher.held(run_id) as tags:
+            yield tags
+    else:
+        yield {}

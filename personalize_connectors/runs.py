@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -27,6 +28,7 @@ from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.jobs import read_config
 from personalize_connectors.operator_lines import NAME as LOGGER
 from personalize_connectors.partitions import register, run_tags
+from personalize_connectors.run_launcher import held
 from personalize_connectors.settings import Settings
 from personalize_connectors.sources import SOURCE_VERSION
 from personalize_connectors.storage import Storage
@@ -134,27 +136,30 @@ def _execute(
     assets: list[str] | None = None,
 ) -> Outcome:
     register(instance, settings.partitions, run)
-    started = time.monotonic()
-    result = defs.resolve_job_def(JOB).execute_in_process(
-        instance=instance,
-        partition_key=run.key,
-        tags=run_tags(run),
-        asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
-        run_config={
-            "loggers": {LOGGER: {"config": {}}},
-            "ops": {
-                name: {"config": config}
-                for name, config in {
-                    **ops,
-                    DECORATED: {"allow_removals": allowance.removals, "redrive": allowance.redrive},
-                    **{sync_name(name): {"allow_older_run": allowance.older_run} for name in connectors()},
-                }.items()
-                if assets is None or name in assets
-            },
-        },
-        raise_on_error=False,
-    )
+    started, run_id = time.monotonic(), str(uuid4())
+    with held(instance, run_id) as tags:
+        result = defs.resolve_job_def(JOB).execute_in_process(
+            instance=instance,
+            partition_key=run.key,
+            tags=run_tags(run) | tags,
+            run_id=run_id,
+            asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+            run_config=_run_config(ops, allowance, assets),
+            raise_on_error=False,
+        )
     return _outcome(run, result, time.monotonic() - started)
+
+
+def _run_config(
+    ops: Mapping[str, Mapping[str, Any]], allowance: Allowance, assets: list[str] | None
+) -> dict[str, Any]:
+    every = {
+        **ops,
+        DECORATED: {"allow_removals": allowance.removals, "redrive": allowance.redrive},
+        **{sync_name(name): {"allow_older_run": allowance.older_run} for name in connectors()},
+    }
+    chosen = {name: {"config": config} for name, config in every.items() if assets is None or name in assets}
+    return {"loggers": {LOGGER: {"config": {}}}, "ops": chosen}
 
 
 def _outcome(run: JobRun, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:

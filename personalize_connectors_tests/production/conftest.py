@@ -25,13 +25,14 @@ PROCESSES = ("code", "daemon", "webserver")
 
 @dataclass(frozen=True)
 class Installed:
-    """What runs: the processes, the bucket, Braze, Dagster's history, and where the webserver answers."""
+    """What runs: the processes, the bucket, Braze, Dagster's history, where the webserver answers, and what asks who is well."""
 
     processes: Supervised
     bucket: Storage
     emulator: RunningEmulator
     instance: dg.DagsterInstance
     url: str
+    health: dict[str, list[str]]
 
     def ask(self, query: str) -> dict:
         """What the webserver answers to a GraphQL query."""
@@ -45,14 +46,17 @@ def compose() -> dict:
     return yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
 
 
-def commands(home: Path, ports: dict[str, int]) -> dict[str, list[str]]:
-    """The commands of the compose file, on loopback, with free ports and this home."""
-    here = {"0.0.0.0": "127.0.0.1", "4000": str(ports["code"]), "3000": str(ports["webserver"])}
-    services = compose()["services"]
-    return {
-        name: [here.get(word, word.replace("/opt/dagster", str(home))) for word in services[name]["command"]]
-        for name in PROCESSES
+def natively(words: list[str], home: Path, ports: dict[str, int]) -> list[str]:
+    """A command of the compose file, on loopback, with free ports and this home."""
+    here = {
+        "0.0.0.0": "127.0.0.1",
+        "4000": str(ports["code"]),
+        "3000": str(ports["webserver"]),
+        "/opt/dagster": str(home),
     }
+    for there, instead in here.items():
+        words = [word.replace(there, instead) for word in words]
+    return words
 
 
 def home_in(folder: Path) -> Path:
@@ -85,10 +89,14 @@ def installed(tmp_path, monkeypatch):
         wait_for("PostgreSQL", lambda: postgres.answers(ports["postgres"]))
         postgres.make_database(ports["postgres"])
         instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
-        for name, command in commands(home, ports).items():
-            processes.start(name, command)
+        services = compose()["services"]
+        for name in PROCESSES:
+            processes.start(name, natively(services[name]["command"], home, ports))
+        health = {
+            name: natively(services[name]["healthcheck"]["test"][1:], home, ports) for name in PROCESSES
+        }
         url = f"http://127.0.0.1:{ports['webserver']}"
-        yield Installed(processes, bucket, emulator, instance, url)
+        yield Installed(processes, bucket, emulator, instance, url, health)
 
 
 def _environment(

@@ -1,5 +1,6 @@
 """The processes of deploy/docker-compose.yaml, started natively, on PostgreSQL."""
 
+import subprocess
 from collections import Counter
 
 import dagster as dg
@@ -52,7 +53,7 @@ def all_delivered(installed, jobs) -> bool:
 
 
 def test_a_batch_output_is_delivered_and_the_webserver_shows_its_run(installed):
-    """The sensor requests the run, the daemon starts it, it delivers, and the webserver answers with it."""
+    """The sensor requests the run, the daemon starts it, it delivers, the webserver answers with it, and all are well."""
     land(installed, JOBS[:1])
     wait_for("delivery", lambda: all_delivered(installed, JOBS[:1]), 90)
     answer = wait_for(
@@ -61,6 +62,11 @@ def test_a_batch_output_is_delivered_and_the_webserver_shows_its_run(installed):
     assert answer == {
         "runsOrError": {"results": [{"status": "SUCCESS", "jobName": "deliver_recommendations"}]}
     }
+    asked = {
+        name: subprocess.run(words, env=installed.processes.environment, capture_output=True, check=False)
+        for name, words in installed.health.items()
+    }
+    assert {name: done.returncode for name, done in asked.items()} == dict.fromkeys(asked, 0)
 
 
 def test_kills_lose_nothing_and_repeat_nothing(installed):
