@@ -24,7 +24,7 @@ from pyarrow import fs
 
 from personalize_connectors.errors import BadInput, BadSettings, NotFound
 from personalize_connectors.layout import SUCCESS
-from personalize_connectors.storage_files import arrow_files
+from personalize_connectors.storage_files import arrow_files, scanned_files
 from personalize_connectors.storage_s3 import plain_listing, ranges, read_ahead, s3_store
 
 _BLOCK = 1 << 20
@@ -193,7 +193,8 @@ class Storage:
     def dataset(self, paths: list[str], schema: pa.Schema | None = None) -> ds.Dataset:
         """A lazy scan of Parquet files."""
         places = [self._place(path) for path in paths]
-        return ds.dataset(places, schema=schema, format="parquet", filesystem=self._files)
+        files = fs.LocalFileSystem() if self.local else scanned_files(self.store, paths)
+        return ds.dataset(places, schema=schema, format="parquet", filesystem=files)
 
     def _pages(self, prefix: str, first: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Pages of a listing from a place on; from the first key that the store cannot name, without such keys."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import obstore
@@ -14,10 +16,30 @@ from pyarrow import fs
 
 from personalize_connectors.storage_errors import READ_FAILED, STORAGE_ERRORS
 
+_HEADS_AT_ONCE = 16
+
 
 def arrow_files(store: ObjectStore) -> fs.FileSystem:
     """A file system for reading, by the store's own paths."""
-    return fs.PyFileSystem(_Files(store))
+    return fs.PyFileSystem(_Files(store, {}))
+
+
+def scanned_files(store: ObjectStore, paths: list[str]) -> fs.FileSystem:
+    """A file system that knows the files of a scan already, so that opening one of them never fails.
+
+    A file that fails to open while Arrow 26 starts a scan makes it wait for ever, or ends the process, now and then.
+
+    Raises:
+        OSError: a file is not there, or the store cannot be reached.
+    """
+    with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+        sizes = pool.map(partial(_size, store), paths)
+        return fs.PyFileSystem(_Files(store, dict(zip(paths, sizes, strict=True))))
+
+
+def _size(store: ObjectStore, path: str) -> int:
+    with _told(path):
+        return obstore.head(store, path)["size"]
 
 
 class _ObjectFile:
@@ -25,10 +47,8 @@ class _ObjectFile:
 
     closed = False
 
-    def __init__(self, store: ObjectStore, path: str) -> None:
-        self._store, self._path, self._at = store, path, 0
-        with _told(path):
-            self._size = obstore.head(store, path)["size"]
+    def __init__(self, store: ObjectStore, path: str, size: int) -> None:
+        self._store, self._path, self._at, self._size = store, path, 0, size
 
     def read(self, length: int = -1) -> bytes:
         left = max(0, self._size - self._at)
@@ -76,8 +96,8 @@ class _Files(fs.FileSystemHandler):  # type: ignore[misc] # Arrow has no types
         _never_asked
     )
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, store: ObjectStore, sizes: dict[str, int]) -> None:
+        self._store, self._sizes = store, sizes
 
     def get_type_name(self) -> str:
         return "store"
@@ -86,6 +106,8 @@ class _Files(fs.FileSystemHandler):  # type: ignore[misc] # Arrow has no types
         return path
 
     def open_input_file(self, path: str) -> pa.NativeFile:
-        return pa.PythonFile(_ObjectFile(self._store, path), mode="r")
+        size = self._sizes.get(path)
+        known = _size(self._store, path) if size is None else size
+        return pa.PythonFile(_ObjectFile(self._store, path, known), mode="r")
 
     open_input_stream = open_input_file

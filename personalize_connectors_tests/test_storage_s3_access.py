@@ -5,6 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from personalize_connectors.cli import main
@@ -123,6 +125,21 @@ def test_a_read_that_fails_can_be_tried_again(s3_bucket):
         file.read()
     wrapped = duckdb.InvalidInputException(f"Invalid Input Error: arrow_scan: {failed.value}")
     assert (is_storage_error(wrapped), is_refused(wrapped)) == (True, False)
+
+
+def test_a_scan_whose_s3_goes_away_ends(s3_bucket):
+    """DuckDB's scan of an S3 that went away ends with an error that is known as the storage's, each time; it never hangs."""
+    content = pa.BufferOutputStream()
+    pq.write_table(pa.table({"x": range(10_000)}), content)
+    with serving() as url:
+        storage = impatient(url, s3_bucket)
+        for name in ("a", "b", "c"):
+            storage.write(name, content.getvalue().to_pybytes())
+        scanned = storage.dataset(["a", "b", "c"])
+    for _ in range(10):
+        with duckdb.connect() as session, pytest.raises(duckdb.Error, match="store failed") as failed:
+            session.from_arrow(scanned).fetchall()
+        assert (is_storage_error(failed.value), is_refused(failed.value)) == (True, False)
 
 
 def test_leaves_out_keys_that_no_path_can_name(s3, s3_bucket, caplog):
