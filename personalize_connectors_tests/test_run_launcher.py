@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -49,9 +50,10 @@ def instance(tmp_path, monkeypatch):
     shutil.copy(SETTINGS, tmp_path)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance
-        for child in psutil.Process().children(recursive=True):
-            if "api" in child.cmdline() and str(tmp_path) in " ".join(child.cmdline()):
-                child.kill()
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if str(tmp_path) in " ".join(child.cmdline()):
+                    child.kill()
 
 
 def launched(instance, job) -> dg.DagsterRun:
