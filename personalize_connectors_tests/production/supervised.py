@@ -62,13 +62,19 @@ class Supervised:
 
 
 def kill_tree(process: subprocess.Popen) -> None:
-    """Kill a process with all its descendants, also those in sessions of their own, as the end of a container does."""
+    """Kill a process with all its descendants, also those in sessions of their own, as the end of a container does.
+
+    All are gone when it returns: what is started next finds its ports and shared memory free.
+    """
+    killed = []
     with suppress(psutil.NoSuchProcess):
         of_it = psutil.Process(process.pid)
-        for each in [*of_it.children(recursive=True), of_it]:
+        killed = of_it.children(recursive=True)
+        for each in [*killed, of_it]:
             with suppress(psutil.NoSuchProcess):
                 each.send_signal(signal.SIGKILL)
     process.wait()
+    psutil.wait_procs(killed, timeout=10)
 
 
 @contextmanager
