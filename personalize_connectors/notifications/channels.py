@@ -21,7 +21,7 @@ from personalize_connectors.notifications.message import Message
 # Each names one channel.
 VARIABLES = ("CONNECTORS_SNS_TOPIC_ARN", "CONNECTORS_SLACK_WEBHOOK_URL", "CONNECTORS_EMAIL_TO")
 
-_SECONDS = 10
+_SECONDS = 3
 _LONGEST_SUBJECT = 100  # Amazon SNS API reference, "Publish": Subject
 _LONGEST_SLACK_TEXT = 3000  # Slack API, "Text object"
 _PORTS = {"smtp": 25, "smtps": 465}

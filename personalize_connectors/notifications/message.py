@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from personalize_connectors.assets.sync import REJECTED
 from personalize_connectors.failures import failure_text
 
 _MOST_LINES, _LONGEST_LINE = 10, 500
 _LONGEST_REASON = 200
-REJECTED = "no_rejected_records"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Message:
 
 def of_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, ui: str) -> Message:
     """A run that failed, or that a check stopped."""
-    checks = [check for check in _failed_checks(instance, run) if check.blocking]
+    checks = [check for check in _failed_checks(instance, run) if _stops(check)]
     if checks:
         lines = [f"{check.check_name}: {check.description or 'did not pass'}" for check in checks]
         advice = f"nothing was delivered; look at {checks[0].asset_key.to_user_string()} and the README, 'What stops a run'"
@@ -72,6 +72,11 @@ def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.
     entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     found = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
     return [evaluation for evaluation in found if not evaluation.passed]
+
+
+def _stops(check: dg.AssetCheckEvaluation) -> bool:
+    """A check that may stop a run does so only where it fails as an error; else it warns."""
+    return bool(check.blocking) and check.severity == dg.AssetCheckSeverity.ERROR
 
 
 def _name(run: dg.DagsterRun) -> str:

@@ -11,62 +11,93 @@ import dagster as dg
 
 from personalize_connectors.notifications.channels import VARIABLES, Channel, NotSent, channels
 from personalize_connectors.notifications.message import Message, of_failure, of_rejects
+from personalize_connectors.side_by_side import side_by_side
 
 _TRIES, _PAUSE = 3, 1.0
 _WILL_RETRY = "dagster/will_retry"
 _SECONDS = 15
+# One tick tells of up to five runs, and Dagster gives it 60 s.
+_SECONDS_FOR_A_MESSAGE = 10.0
+
+# What to tell of a run, or why nothing is told.
+Tells = Callable[[dg.RunStatusSensorContext], Message | dg.SkipReason]
 
 
 def notification_sensors(job: Any) -> list[dg.SensorDefinition]:
     """One for each outcome of the job that somebody must hear of; they run where a channel is set."""
-    is_set = any(os.environ.get(name) for name in VARIABLES)
-    status = dg.DefaultSensorStatus.RUNNING if is_set else dg.DefaultSensorStatus.STOPPED
+    return [
+        _sensor(
+            "tell_of_failures",
+            "Tells SNS, Slack or e-mail of runs that failed or that a check stopped, and that are not retried.",
+            dg.DagsterRunStatus.FAILURE,
+            job,
+            _failure,
+        ),
+        _sensor(
+            "tell_of_rejects",
+            "Tells SNS, Slack or e-mail of deliveries that had records rejected.",
+            dg.DagsterRunStatus.SUCCESS,
+            job,
+            _rejects,
+        ),
+    ]
+
+
+def _sensor(
+    name: str, description: str, outcome: dg.DagsterRunStatus, job: Any, tells: Tells
+) -> dg.SensorDefinition:
+    is_set = any(os.environ.get(variable) for variable in VARIABLES)
 
     @dg.run_status_sensor(
-        name="tell_of_failures",
-        run_status=dg.DagsterRunStatus.FAILURE,
+        name=name,
+        description=description,
+        run_status=outcome,
         monitored_jobs=[job],
         minimum_interval_seconds=_SECONDS,
-        default_status=status,
-        description="Tells SNS, Slack or e-mail of runs that failed or that a check stopped, and that are not retried.",
+        default_status=dg.DefaultSensorStatus.RUNNING if is_set else dg.DefaultSensorStatus.STOPPED,
     )
-    def tell_of_failures(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        if context.dagster_run.tags.get(_WILL_RETRY) == "true":
-            return dg.SkipReason("the run is retried by itself")
-        tell(of_failure(context.instance, context.dagster_run, _ui()))
-        return None
-
-    @dg.run_status_sensor(
-        name="tell_of_rejects",
-        run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=[job],
-        minimum_interval_seconds=_SECONDS,
-        default_status=status,
-        description="Tells SNS, Slack or e-mail of deliveries that had records rejected.",
-    )
-    def tell_of_rejects(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        message = of_rejects(context.instance, context.dagster_run, _ui())
-        if message is None:
-            return dg.SkipReason("no record was rejected")
+    def sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+        message = tells(context)
+        if isinstance(message, dg.SkipReason):
+            return message
         tell(message)
         return None
 
-    return [tell_of_failures, tell_of_rejects]
+    return sensor
 
 
-def tell(message: Message, pause: Callable[[float], None] = time.sleep) -> None:
-    """Send to every channel, each for itself; one that fails is tried again.
+def _failure(context: dg.RunStatusSensorContext) -> Message | dg.SkipReason:
+    if context.dagster_run.tags.get(_WILL_RETRY) == "true":
+        return dg.SkipReason("the run is retried by itself")
+    return of_failure(context.instance, context.dagster_run, _ui())
+
+
+def _rejects(context: dg.RunStatusSensorContext) -> Message | dg.SkipReason:
+    message = of_rejects(context.instance, context.dagster_run, _ui())
+    return message or dg.SkipReason("no record was rejected")
+
+
+def tell(message: Message, seconds: float = _SECONDS_FOR_A_MESSAGE) -> None:
+    """Send to every channel, all at once and each for itself, for so many seconds at most.
 
     Raises:
         NotSent: some channel did not take it; the others have it.
     """
-    failures = [text for channel in channels(os.environ) if (text := told(channel, message, pause))]
+    found = channels(os.environ)
+    with side_by_side(max(1, len(found))) as threads:
+        results = threads.until(time.monotonic() + seconds, lambda channel: told(channel, message), found)
+    late = f"no answer within {seconds:.0f} s"
+    failures = [f"{channel.name}: {why}" for channel in found if (why := results.get(channel, late))]
     if failures:
         raise NotSent(f"{message.subject}: {'; '.join(failures)}")
 
 
-def told(channel: Channel, message: Message, pause: Callable[[float], None] = time.sleep) -> str:
-    """Why a channel did not take a message after some tries; empty where it did."""
+def told(
+    channel: Channel,
+    message: Message,
+    pause: Callable[[float], None] = time.sleep,  # a test does not wait
+) -> str:
+    """Why a channel did not take a message after some tries, with a pause between them; empty where it did."""
     why = ""
     for tried in range(_TRIES):
         if tried:

@@ -2,6 +2,7 @@
 
 import email
 import json
+import socket
 import threading
 from email import policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +14,7 @@ from aiosmtpd.controller import Controller
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.notifications.channels import NotSent, channels
 from personalize_connectors.notifications.message import Message
-from personalize_connectors.notifications.sensors import told
+from personalize_connectors.notifications.sensors import tell, told
 from personalize_connectors_tests.ports import free_ports
 
 MESSAGE = Message(
@@ -22,6 +23,7 @@ MESSAGE = Message(
     "what the text says",
     "http://ui.example/runs/1",
 )
+RECIPIENTS = ["ana@example.com", "ben@example.com"]
 SUBJECT, TEXT = MESSAGE.subject, MESSAGE.text
 
 
@@ -74,6 +76,17 @@ def only(environment):
     return channel
 
 
+def mail(server):
+    """The channel of e-mail to two recipients through a server."""
+    return only(
+        {
+            "CONNECTORS_EMAIL_TO": ", ".join(RECIPIENTS),
+            "CONNECTORS_EMAIL_FROM": "connectors@example.com",
+            "CONNECTORS_SMTP_URL": server,
+        }
+    )
+
+
 def test_without_variables_there_is_no_channel():
     """An empty variable is one not set."""
     assert channels({"CONNECTORS_SLACK_WEBHOOK_URL": ""}) == []
@@ -119,6 +132,19 @@ def test_a_channel_is_tried_again(webhook):
     assert len(webhook.got) == 3
 
 
+def test_a_channel_that_does_not_answer_holds_back_no_other(webhook, monkeypatch):
+    """All channels are told at once; one that never answers is left after the time for a message, and the others have it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("CONNECTORS_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{webhook.server_port}/T/secret")
+        monkeypatch.setenv("CONNECTORS_EMAIL_TO", "ana@example.com")
+        monkeypatch.setenv("CONNECTORS_EMAIL_FROM", "connectors@example.com")
+        monkeypatch.setenv("CONNECTORS_SMTP_URL", f"smtp://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(NotSent) as caught:
+            tell(MESSAGE, 1.0)
+    assert str(caught.value) == f"{SUBJECT}: e-mail: no answer within 1 s"
+    assert len(webhook.got) == 1
+
+
 def test_a_channel_that_refuses_is_told_without_its_secret(webhook):
     """The webhook's address is a secret, and is in no text."""
     webhook.statuses = [403] * 3
@@ -133,14 +159,9 @@ def test_a_channel_that_refuses_is_told_without_its_secret(webhook):
 def test_mail_reaches_all_recipients(mailbox):
     """One letter with subject and text for all of them."""
     server, letters = mailbox
-    environment = {
-        "CONNECTORS_EMAIL_TO": "ana@example.com, ben@example.com",
-        "CONNECTORS_EMAIL_FROM": "connectors@example.com",
-        "CONNECTORS_SMTP_URL": server,
-    }
-    only(environment).send(MESSAGE)
+    mail(server).send(MESSAGE)
     ((recipients, letter),) = letters
-    assert recipients == ["ana@example.com", "ben@example.com"]
+    assert recipients == RECIPIENTS
     assert (letter["Subject"], letter["From"]) == (SUBJECT, "connectors@example.com")
     assert letter.get_content().split() == TEXT.split()
 
@@ -148,24 +169,14 @@ def test_mail_reaches_all_recipients(mailbox):
 def test_a_line_break_in_a_subject_makes_no_header(mailbox):
     """A subject is one line, whatever is in it."""
     server, letters = mailbox
-    environment = {
-        "CONNECTORS_EMAIL_TO": "a@b.c",
-        "CONNECTORS_EMAIL_FROM": "d@e.f",
-        "CONNECTORS_SMTP_URL": server,
-    }
-    only(environment).send(Message("one\r\nBcc: all@example.com", ["text"], "nothing"))
+    mail(server).send(Message("one\r\nBcc: all@example.com", ["text"], "nothing"))
     ((recipients, letter),) = letters
-    assert (recipients, letter["Subject"], letter["Bcc"]) == (["a@b.c"], "one Bcc: all@example.com", None)
+    assert (recipients, letter["Subject"], letter["Bcc"]) == (RECIPIENTS, "one Bcc: all@example.com", None)
 
 
 def test_a_mail_server_that_is_away_is_told_without_its_password():
     """The address holds a password, and is in no text."""
-    environment = {
-        "CONNECTORS_EMAIL_TO": "a@b.c",
-        "CONNECTORS_EMAIL_FROM": "d@e.f",
-        "CONNECTORS_SMTP_URL": "smtp://user:secret@127.0.0.1:9",
-    }
-    why = told(only(environment), MESSAGE, lambda _: None)
+    why = told(mail("smtp://user:secret@127.0.0.1:9"), MESSAGE, lambda _: None)
     assert why == "the mail server 127.0.0.1 did not take it (ConnectionRefusedError)"
 
 

@@ -58,6 +58,17 @@ def test_a_blocking_check_is_told_as_such(shop):
     assert NEVER_AGAIN.items() <= run.tags.items()
 
 
+def test_a_check_that_only_warned_did_not_stop_the_run(shop):
+    """A check that may stop a run and only warned is not told for what stopped it; the failure is."""
+    shop.metadata(PERSONAL, {"lamp": {"name": "x" * 300}})
+    shop.emulator.faults(fail_next={"status": 401, "count": 1})
+    found = shop.run(PERSONAL, 0)
+    assert (found.success, found.checks["values_can_be_delivered"][0]) == (False, False)
+    message = of_failure(shop.instance, last_run(shop), "")
+    assert message.subject == f"{NAME} failed"
+    assert message.lines[0].startswith("braze_sync: Braze answered 401")
+
+
 def test_a_bad_input_is_not_retried_and_an_outage_is(shop):
     """What fails again by itself is left alone; what can go well later is not."""
     shop.write("etl_jobs/user_personalization/daily/config.json", "{")
