@@ -32,7 +32,7 @@ class DelayedMoto:
         path = environment["PATH_INFO"]
         if path.startswith("/-/"):
             return self._told(path, environment, start)
-        time.sleep(self._delay)
+        time.sleep(self._delay)  # the time that a request to S3 takes
         with self._lock:
             started = time.perf_counter()
             answer = list(self._moto(environment, start))

@@ -165,7 +165,7 @@ def wait_for(what: str, ready: Callable[[], object], seconds: float = 180) -> No
     while not ready():
         if time.monotonic() > until:
             raise SystemExit(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
+        time.sleep(0.1)  # other processes make it so, and tell nobody
 
 
 def main() -> None:

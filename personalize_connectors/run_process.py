@@ -24,7 +24,7 @@ def interrupt_when_ended(text: str) -> None:
     with dg.DagsterInstance.from_ref(run.instance_ref) as instance:  # type: ignore[arg-type] # the launcher gives it
         ended = False
         while not ended:
-            time.sleep(_SECONDS)
+            time.sleep(_SECONDS)  # whoever ends the run tells only the database
             ended = _is_ended(instance, run.run_id)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -72,8 +72,8 @@ class Storage:
             try:
                 found = obstore.list(self.store, prefix=prefix or None)
                 return _by_path(folder, (meta for page in found for meta in page))
-            except InvalidPathError:
-                return _by_path(folder, (meta for page in self._plain(prefix) for meta in page))
+            except InvalidPathError as error:
+                return _by_path(folder, (meta for page in self._plain(error, prefix) for meta in page))
 
     def children(self, folder: str) -> tuple[list[str], list[Object]]:
         """The folders and the objects directly below a folder, both by path."""
@@ -81,8 +81,10 @@ class Storage:
         with self._clear_names(folder):
             try:
                 page = obstore.list_with_delimiter(self.store, prefix=prefix or None)
-            except InvalidPathError:
-                return _directly_below(prefix, (meta for found in self._plain(prefix) for meta in found))
+            except InvalidPathError as error:
+                return _directly_below(
+                    prefix, (meta for found in self._plain(error, prefix) for meta in found)
+                )
         return sorted(page["common_prefixes"]), _by_path(folder, page["objects"])
 
     def objects_from(self, folder: str, first: str, last: str | None = None) -> Iterator[Object]:
@@ -203,12 +205,15 @@ class Storage:
             for page in obstore.list(self.store, prefix=prefix or None, offset=first, chunk_size=_PAGE):
                 yield page
                 last = page[-1]["path"] if page else last
-        except InvalidPathError:
-            yield from self._plain(prefix, last)
+        except InvalidPathError as error:
+            yield from self._plain(error, prefix, last)
 
-    def _plain(self, prefix: str, after: str = "") -> Iterator[Sequence[Mapping[str, Any]]]:
+    def _plain(
+        self, error: InvalidPathError, prefix: str, after: str = ""
+    ) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """The listing without the keys that were the store's error; in a local folder a person can rename what no bucket takes."""
         if not isinstance(self.store, S3Store):
-            raise  # noqa: PLE0704 - of a local folder a person can rename what no bucket takes
+            raise error
         return plain_listing(self.store, self.uri(prefix), prefix, after)
 
     @contextmanager

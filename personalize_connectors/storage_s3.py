@@ -9,19 +9,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
+from boto3 import Session
+from botocore.exceptions import BotoCoreError
+from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import ObjectStore, S3Store
 
+from personalize_connectors.aws import aws_client
 from personalize_connectors.errors import BadSettings
+
+if TYPE_CHECKING:  # obstore has them for type checkers only
+    from obstore import GetOptions
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 _RANGE = 8 << 20
 _RANGES_AT_ONCE = 4
 _SMALL, _SMALL_AT_ONCE = 1 << 20, 16
 # A request ends within the time for which a delivery's lease holds; so does finding that nobody answers.
-_CLIENT = {"timeout": "10s", "connect_timeout": "3s"}
-_RETRIES = {"max_retries": 10, "retry_timeout": timedelta(seconds=60)}
+_CLIENT: ClientConfig = {"timeout": "10s", "connect_timeout": "3s"}
+_RETRIES: RetryConfig = {"max_retries": 10, "retry_timeout": timedelta(seconds=60)}
 # botocore renews credentials that end within 10 minutes, so what it gives is good for as long.
 _CREDENTIALS_HOLD = timedelta(minutes=10)
 _log = logging.getLogger(__name__)
@@ -34,25 +42,22 @@ def s3_store(bucket: str, prefix: str) -> S3Store:
         BadSettings: there are no credentials, or the profile that is named is not there.
     """
     key = os.environ.get("CONNECTORS_SSE_KMS_KEY_ID")
-    encryption = {"server_side_encryption": "aws:kms", "sse_kms_key_id": key} if key else {}
+    encryption: S3Config = {"server_side_encryption": "aws:kms", "sse_kms_key_id": key} if key else {}
+    options: ClientConfig = {"allow_http": _plain_http(), **_CLIENT}
     return S3Store(
         bucket,
         prefix=prefix or None,
-        client_options={"allow_http": _plain_http(), **_CLIENT},  # type: ignore[arg-type]
-        retry_config=_RETRIES,  # type: ignore[arg-type]
-        **encryption,  # type: ignore[arg-type]
-        **_credentials(),
+        client_options=options,
+        retry_config=_RETRIES,
+        credential_provider=_credential_provider(),
+        config=encryption,
     )
 
 
-def _credentials() -> dict[str, Any]:
+def _credential_provider() -> Boto3CredentialProvider | None:
     """What the store cannot find itself: it knows the variables with keys, but no profiles, files and single sign-on."""
     if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
-        return {}
-    from boto3 import Session  # noqa: PLC0415 - slow, and most installations set the keys or have a role
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
-
+        return None
     try:
         session = Session()
         if session.get_credentials() is None:
@@ -60,7 +65,7 @@ def _credentials() -> dict[str, Any]:
                 "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
                 "or run where a role is attached"
             )
-        return {"credential_provider": Boto3CredentialProvider(session, ttl=_CREDENTIALS_HOLD)}
+        return Boto3CredentialProvider(session, ttl=_CREDENTIALS_HOLD)
     except BotoCoreError as error:
         raise BadSettings(f"the AWS credentials cannot be used: {error}") from None
 
@@ -82,8 +87,10 @@ def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:
     del whole
 
     def read(start: int) -> bytes:
-        options: dict[str, Any] = {"range": (start, min(start + _RANGE, size))}
-        return bytes(obstore.get(store, path, options=options | ({"if_match": etag} if etag else {})).bytes())  # type: ignore[arg-type]
+        options: GetOptions = {"range": (start, min(start + _RANGE, size))}
+        if etag:
+            options["if_match"] = etag
+        return bytes(obstore.get(store, path, options=options).bytes())
 
     ahead: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(_RANGES_AT_ONCE) as pool:
@@ -127,13 +134,10 @@ def plain_listing(
 
     The store itself gives a listing up at the first key with an empty part, as `a//b`, be it of somebody else.
     """
-    from boto3 import Session  # noqa: PLC0415 - slow, and seldom needed
-
-    config = store.config
     root = f"{store.prefix}/" if store.prefix else ""
-    client = Session(region_name=config.get("region")).client("s3", endpoint_url=config.get("endpoint"))
+    client = aws_client("s3")
     asked = {
-        "Bucket": config["bucket"],
+        "Bucket": store.config["bucket"],
         "Prefix": f"{root}{folder}",
         "StartAfter": f"{root}{after}" if after else "",
     }

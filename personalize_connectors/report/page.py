@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from personalize_connectors.report import chart
 from personalize_connectors.report.cards import ItemCard, item_card
@@ -58,11 +57,7 @@ def page(runs: Sequence[RunFigures], users: Sequence[SampleUser], *, pictures: b
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    source, _, _ = (
-        environment.loader.get_source(environment, "page.css") if environment.loader else ("", "", "")
-    )
     return environment.get_template("page.html").render(
-        css=Markup(source),  # noqa: S704 - our own file
         policy=_PICTURES if pictures else _NO_REQUEST,
         pictures=pictures,
         run=run.run,
