@@ -17,11 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import requests
 
 from personalize_connectors import layout
@@ -121,8 +122,10 @@ def daemon(home: Path) -> Iterator[None]:
     ):
         try:
             yield
-        finally:
-            process.terminate()
+        finally:  # the runs are processes of its own, in sessions of their own
+            for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
 
 
 def has_ticked(instance: dg.DagsterInstance) -> bool:

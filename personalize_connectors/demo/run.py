@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from personalize_connectors import layout
 from personalize_connectors.console import show_outcome
-from personalize_connectors.demo.s3 import s3_server, upload
+from personalize_connectors.demo.s3 import clear, s3_server, upload
 from personalize_connectors.demo.shop import DAYS, PERSONAL_JOB, SIMILAR_JOB, ShopSize, write_day
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.instance import open_instance
@@ -26,7 +26,11 @@ from personalize_connectors.runs import execute
 from personalize_connectors.settings import read_settings
 from personalize_connectors.terminal import out, showing_progress
 
-_OUTPUTS = "personalize/batch_inference"
+# All that a demo leaves in a bucket.
+_FOLDERS = (
+    *(layout.job_folder(Job.parse(job)) for job in (PERSONAL_JOB, SIMILAR_JOB)),
+    *(f"personalize/batch_inference/{name}" for name in ("picks_for_you", "similar_items")),
+)
 
 
 def run_demo(users: int, root: str | None) -> bool:
@@ -54,6 +58,7 @@ def run_demo_on_s3(users: int) -> bool:
             upload(Path(folder))
 
     with s3_server():
+        clear(_FOLDERS)
         out.print(f"The bucket is {os.environ['CONNECTORS_ROOT']} at {os.environ['AWS_ENDPOINT_URL']}")
         return _run_days(users, make)
 
@@ -78,10 +83,8 @@ def _run_days(users: int, make: Callable[[int, ShopSize], None]) -> bool:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier demo left, and nothing else."""
-    for job in (PERSONAL_JOB, SIMILAR_JOB):
-        shutil.rmtree(folder / layout.job_folder(Job.parse(job)), ignore_errors=True)
-    for name in ("picks_for_you", "similar_items"):
-        shutil.rmtree(folder / _OUTPUTS / name, ignore_errors=True)
+    for left in _FOLDERS:
+        shutil.rmtree(folder / left, ignore_errors=True)
 
 
 @contextmanager

@@ -9,19 +9,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
-import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from personalize_connectors import layout
+from personalize_connectors.aws import aws_client
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.storage import Storage, open_storage
 
 ROOT, OUTPUTS = "connectors-demo", "personalize-demo"
 _OUTPUTS_FOLDER = "personalize"
 _SECONDS_TO_START = 30
+# Of all regions this one is not named (Amazon S3 API reference, "CreateBucket").
+_NO_PLACE = "us-east-1"
 _TESTING = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -34,18 +38,34 @@ def s3_server() -> Iterator[None]:
     """An S3 with both buckets, and the environment that leads there.
 
     Raises:
-        BadSettings: moto is not installed.
+        BadSettings: moto is not installed, or the S3 that the environment names does not let the demo make its buckets.
     """
-    with _set(os.environ) if os.environ.get("AWS_ENDPOINT_URL") else _moto():
-        client = boto3.client("s3", region_name=os.environ.get("AWS_REGION"))
-        for bucket in (ROOT, OUTPUTS):
-            client.create_bucket(
-                Bucket=bucket,
-                CreateBucketConfiguration={"LocationConstraint": os.environ.get("AWS_REGION", "eu-west-1")},
-            )
-        client.close()
+    with nullcontext() if os.environ.get("AWS_ENDPOINT_URL") else _moto():
+        try:
+            _make_buckets()
+        except (ClientError, BotoCoreError) as error:
+            raise BadSettings(
+                f"the demo cannot make its buckets at {os.environ['AWS_ENDPOINT_URL']}: {error}"
+            ) from None
         with _set({"CONNECTORS_ROOT": f"s3://{ROOT}"}):
             yield
+
+
+def _make_buckets() -> None:
+    client = aws_client("s3")
+    region = client.meta.region_name
+    place: Any = {} if region == _NO_PLACE else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    for bucket in {ROOT, OUTPUTS} - there:
+        client.create_bucket(Bucket=bucket, **place)
+
+
+def clear(folders: Sequence[str]) -> None:
+    """Remove folders of the two buckets."""
+    for bucket in (ROOT, OUTPUTS):
+        storage = open_storage(f"s3://{bucket}")
+        for folder in folders:
+            storage.clear(folder)
 
 
 def upload(folder: Path) -> None:
@@ -91,7 +111,7 @@ def _wait_for(port: int) -> None:
         except OSError:
             if time.monotonic() > until:
                 raise BadSettings("the moto server did not start; see: python -m moto.server") from None
-            time.sleep(0.1)
+            time.sleep(0.1)  # the server tells nobody when it listens
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from personalize_connectors.demo.run import run_demo
+from personalize_connectors.demo.run import run_demo, run_demo_on_s3
 from personalize_connectors.errors import BadSettings
 
 
@@ -26,6 +26,29 @@ def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, capsys):
         assert "│ 996 / 0 │" in re.sub(" +", " ", printed)
         assert "The profile of user-000001 in the emulator now:" in printed
     assert (tmp_path / "bucket/etl_jobs/user_personalization/demo_picks_for_you/config.json").is_file()
+
+
+def test_the_demo_runs_twice_on_an_s3_that_is_there(s3, capsys):
+    """An S3 that the environment names is used; what an earlier demo left there is removed, and nothing else."""
+    for bucket in ("connectors-demo", "personalize-demo"):
+        place = {"LocationConstraint": "eu-west-1"}
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    s3.put_object(
+        Bucket="connectors-demo", Key="etl_jobs/user_personalization/daily/config.json", Body=b"mine"
+    )
+    for _ in range(2):
+        assert run_demo_on_s3(1000)
+        assert "│ 996 / 0 │" in re.sub(" +", " ", capsys.readouterr().out)
+    found = s3.get_object(Bucket="connectors-demo", Key="etl_jobs/user_personalization/daily/config.json")
+    assert found["Body"].read() == b"mine"
+
+
+@pytest.mark.usefixtures("s3")
+def test_an_s3_that_does_not_answer_is_told(monkeypatch):
+    """The error names the S3 that the environment names."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(BadSettings, match=r"the demo cannot make its buckets at http://127\.0\.0\.1:9: "):
+        run_demo_on_s3(100)
 
 
 def test_the_demo_leaves_other_jobs_alone(tmp_path):
