@@ -18,14 +18,15 @@ import click
 
 from personalize_connectors.cli_backfill import backfill
 from personalize_connectors.cli_emulate import emulate
+from personalize_connectors.cli_history import explain_command, jobs_command, report_command
 from personalize_connectors.cli_notify import notify
 from personalize_connectors.cli_parameters import (
     JobType,
-    Timestamp,
     allow_older_run_option,
     allow_removals_option,
     allow_user_drop_option,
     at_option,
+    bucket_of_settings,
     job_argument,
 )
 from personalize_connectors.cli_prune import prune
@@ -72,7 +73,7 @@ def new_job_command(job_type: str, name: str) -> None:
     """Make a job folder with a commented config.json."""
     from personalize_connectors.new_job import new_job
 
-    bucket, job = _bucket(), Job(job_type, name)
+    bucket, job = bucket_of_settings(), Job(job_type, name)
     for path in new_job(bucket, job):
         click.echo(bucket.uri(path))
     click.echo(f"Next: edit config.json, add the inputs, then personalize-connectors validate {job}")
@@ -85,7 +86,7 @@ def validate(job: Job | None) -> None:
     from personalize_connectors.validation import validate as find
 
     errors = 0
-    for finding in find(_bucket(), job):
+    for finding in find(bucket_of_settings(), job):
         errors += finding.level == "error"
         for line in finding.text.splitlines():
             click.echo(f"{finding.level:<8}{finding.subject}: {line}")
@@ -111,7 +112,7 @@ def add_run(job: Job, at: datetime | None) -> None:
     from personalize_connectors.settings import read_settings
     from personalize_connectors.sources import resolve_run
 
-    run = resolve_run(_bucket(), job, at)
+    run = resolve_run(bucket_of_settings(), job, at)
     with open_instance() as instance:
         register(instance, read_settings().partitions, run)
     click.echo(run.key)
@@ -132,7 +133,7 @@ def run_command(
     from personalize_connectors.sources import resolve_run
 
     allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
-    run = resolve_run(_bucket(), job, at)
+    run = resolve_run(bucket_of_settings(), job, at)
     _run_and_show(run.key, lambda instance, settings: execute(instance, settings, run, allowance))
 
 
@@ -161,7 +162,7 @@ def plan_command(
     from personalize_connectors.terminal import showing_progress
 
     allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
-    bucket = _bucket(create=False)
+    bucket = bucket_of_settings(create=False)
     run = resolve_run(bucket, job, at)
     with showing_progress(run.key):
         plan = plan_run(bucket, read_settings().memory_limit, run, allowance)
@@ -179,54 +180,8 @@ def redrive_command(job: Job, reason: str, at: datetime | None) -> None:
     from personalize_connectors.allowance import NOTHING
     from personalize_connectors.runs import redrive, run_with_dead_letters
 
-    run = run_with_dead_letters(_bucket(), job, at, reason)
+    run = run_with_dead_letters(bucket_of_settings(), job, at, reason)
     _run_and_show(run.key, lambda instance, settings: redrive(instance, settings, run, reason, NOTHING))
-
-
-@cli.command("explain")
-@job_argument
-@click.option("--user", help="The user's id.")
-@click.option("--item", help="Instead of a user: an item of a catalog.")
-@click.option("--at", type=Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
-@click.option("--connector", help="By default all.")
-@click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
-def explain_command(
-    job: Job,
-    user: str | None,
-    item: str | None,
-    at: datetime | None,
-    connector: str | None,
-    *,
-    json_wanted: bool,
-) -> None:
-    """Say of one user what was recommended, decided, sent and answered, and why."""
-    from personalize_connectors.console_explain import as_json, as_lines
-    from personalize_connectors.engine.session import open_session
-    from personalize_connectors.explain.explanation import explain
-    from personalize_connectors.explain.subject import Subject
-    from personalize_connectors.settings import read_settings
-
-    if (user is None) == (item is None):
-        raise click.UsageError("Give either --user or --item.")
-    subject = Subject(job, "user", user) if user is not None else Subject(job, "item", item or "")
-    with open_session(read_settings().memory_limit) as session:
-        explanation = explain(session, _bucket(), subject, at, connector)
-    for line in [as_json(explanation)] if json_wanted else as_lines(explanation):
-        click.echo(line)
-    if not explanation.found:
-        sys.exit(RUN_FAILED)
-
-
-@cli.command("report")
-@job_argument
-@click.option("--at", type=Timestamp(), help="Run timestamp (UTC); by default the newest run's.")
-def report_command(job: Job, at: datetime | None) -> None:
-    """Print where the HTML report of a run is, and write it where it is missing."""
-    from personalize_connectors.report.run_report import find_report
-    from personalize_connectors.settings import read_settings
-
-    bucket = _bucket(create=False)
-    click.echo(bucket.uri(find_report(bucket, job, at, pictures=read_settings().report_pictures)))
 
 
 def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
@@ -243,33 +198,10 @@ def _run_and_show(key: str, execute: Callable[[Any, Any], Any]) -> None:
         sys.exit(UNREACHABLE if outcome.transient else RUN_FAILED)
 
 
-@cli.command("jobs")
-@click.option(
-    "--runs", "limit", default=3, show_default=True, type=click.IntRange(1, 100), help="Runs of each job."
-)
-def jobs_command(limit: int) -> None:
-    """List the jobs, their last runs and outcomes."""
-    from personalize_connectors.console import show_jobs
-    from personalize_connectors.instance import open_instance
-    from personalize_connectors.jobs import jobs
-    from personalize_connectors.runs import past_runs
-
-    known = jobs(_bucket())
-    if not known:
-        click.echo("There is no job yet; make one: personalize-connectors new-job JOB_TYPE NAME")
-        return
-    with open_instance() as instance:
-        show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])
-
-
-def _bucket(*, create: bool = True) -> Any:
-    from personalize_connectors.settings import read_settings
-    from personalize_connectors.storage import open_storage
-
-    return open_storage(read_settings().root, create=create)
-
-
 cli.add_command(backfill)
+cli.add_command(explain_command)
+cli.add_command(jobs_command)
+cli.add_command(report_command)
 cli.add_command(emulate)
 cli.add_command(notify)
 cli.add_command(prune)

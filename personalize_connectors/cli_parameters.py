@@ -1,4 +1,4 @@
-"""What several commands of the command line take."""
+"""What several commands of the command line take, and the bucket that they work on."""
 
 from __future__ import annotations
 
@@ -43,3 +43,11 @@ allow_older_run_option = click.option(
 allow_removals_option = click.option(
     "--allow-removals", is_flag=True, help="Remove users who are missing even above maxRemovalShare."
 )
+
+
+def bucket_of_settings(*, create: bool = True) -> Any:
+    """The root of the layout, as the environment names it."""
+    from personalize_connectors.settings import read_settings
+    from personalize_connectors.storage import open_storage
+
+    return open_storage(read_settings().root, create=create)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -35,6 +36,11 @@ class Pace:
     patience: float = 120.0
     last_answers: float = 5.0
     timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def backoff(self, tried: int, asked: float | None) -> float:
+        """Seconds to wait after so many tries: full jitter, and not less than the destination asks for."""
+        most = min(self.longest_wait, self.first_wait * 2.0 ** (tried - 1))
+        return max(asked or 0.0, most * random.random())  # noqa: S311 - jitter
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 import time
 from collections import deque
@@ -12,13 +11,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from personalize_connectors.connectors.exchange import Destination, Verdict
+from personalize_connectors.connectors.exchange import Verdict
 from personalize_connectors.delivery.client import Client, NoAnswer
 from personalize_connectors.delivery.limiter import RateLimiter
 from personalize_connectors.delivery.order import Order, Tries
 from personalize_connectors.delivery.outcomes import NEVER_ANSWERED, Outcome, with_doubt
 from personalize_connectors.delivery.parcels import Parcel
-from personalize_connectors.delivery.verdicts import judged, without_secrets
+from personalize_connectors.delivery.renewal import Renewal
+from personalize_connectors.delivery.verdicts import judged
 from personalize_connectors.delivery.write_ahead import NOT_APPLIED, SENT
 from personalize_connectors.errors import DeliveryBusy, DeliveryRefused, DestinationUnavailable
 
@@ -50,7 +50,7 @@ class Sending:
         self._here: deque[tuple[str, Parcel]] = deque()
         self._all_here = False
         self._stop = asyncio.Event()
-        self._destination, self._renewing = what.destination, asyncio.Lock()
+        self._renewal = Renewal(what)
         self._accepted_at = self._excused_until = time.monotonic()
 
     def room(self) -> tuple[int, int]:
@@ -170,7 +170,7 @@ class Sending:
                 return verdict
             if not verdict.throttled:
                 self._give_up(verdict, tries)
-                await self._pause(self._backoff(tries, verdict))
+                await self._pause(self._what.pace.backoff(tries.number, verdict.retry_after))
         return None
 
     async def _try(self, client: Client, request: str, body: bytes, tries: Tries) -> Verdict:
@@ -180,33 +180,24 @@ class Sending:
         tries.sent_again += tries.doubtful
         doubtful, tries.doubtful = tries.doubtful, True
         self._note(request, SENT, tries)
-        used = self._destination
+        used = self._renewal.destination
         answer = await client.send(used, tries.parcel.call, body)
         if isinstance(answer, NoAnswer):
             self._limiter.answered(None)
             verdict = Verdict("retry", answer.text, uncertain=answer.sent)
         else:
-            verdict = without_secrets(
-                judged(self._what.connector, answer, tries.parcel.users["user_id"]), used
-            )
+            verdict = judged(self._what.connector, answer, tries.parcel.users["user_id"], used)
             self._tell_limiter(verdict)
-            if verdict.outcome == "stop" and answer.status == _UNAUTHORIZED and await self._renewed(used):
+            if (
+                verdict.outcome == "stop"
+                and answer.status == _UNAUTHORIZED
+                and await self._renewal.renewed(used)
+            ):
                 verdict = Verdict("retry", verdict.text)
         tries.doubtful = doubtful or verdict.uncertain
         if verdict.outcome == "retry" and not tries.doubtful:
             self._note(request, NOT_APPLIED, tries)
         return verdict
-
-    async def _renewed(self, refused: Destination) -> bool:
-        """Whether there is another address or key by now than what was refused; many requests may ask at once."""
-        async with self._renewing:
-            if self._destination == refused and self._what.renew:
-                self._destination = await self._loop.run_in_executor(None, self._what.renew)
-                if self._destination != refused:
-                    self._what.say(
-                        f"{self._what.connector.name}: the key was refused; there is another one by now"
-                    )
-            return self._destination != refused
 
     def _tell_limiter(self, verdict: Verdict) -> None:
         if verdict.throttled:
@@ -245,11 +236,6 @@ class Sending:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _backoff(self, tries: Tries, verdict: Verdict) -> float:
-        pace = self._what.pace
-        most = min(pace.longest_wait, pace.first_wait * 2.0 ** (tries.number - 1))
-        return max(verdict.retry_after or 0.0, most * random.random())  # noqa: S311 - jitter
-
     def _give_up(self, verdict: Verdict, tries: Tries) -> None:
         """Raise where a request, or the destination as a whole, had time enough."""
         pace, now = self._what.pace, time.monotonic()
@@ -263,7 +249,7 @@ class Sending:
             else f"took none of {tries.number} tries of a request in {spent:.0f} s"
         )
         raise DestinationUnavailable(
-            f"{self._what.connector.name} at {self._destination.url} {what}; the last answer: {verdict.text}. "
+            f"{self._what.connector.name} at {self._renewal.destination.url} {what}; the last answer: {verdict.text}. "
             "What it accepted until then is in the receipts; run again to send the rest."
         )
 

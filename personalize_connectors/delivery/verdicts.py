@@ -13,19 +13,15 @@ from personalize_connectors.errors import DeliveryRefused
 _NOTHING_TAKEN = ("rejected", "retry", "stop")
 
 
-def without_secrets(verdict: Verdict, destination: Destination) -> Verdict:
-    """The verdict without what the destination's words repeat of our key."""
-    rejected = {place: destination.masked(text) for place, text in verdict.rejected.items()}
-    return replace(verdict, text=destination.masked(verdict.text), rejected=rejected)
+def judged(connector: Connector, answer: Answer, record_ids: pa.Array, destination: Destination) -> Verdict:
+    """The connector's verdict, without what the destination's words repeat of our key.
 
-
-def judged(connector: Connector, answer: Answer, record_ids: pa.Array) -> Verdict:
-    """The connector's verdict; uncertain in any case where the status is a success and the connector cannot take it for one.
+    It is uncertain in any case where the status is a success and the connector cannot take it for one.
 
     Raises:
         DeliveryRefused: the verdict rejects records that the request does not have.
     """
-    verdict = connector.verdict(answer, record_ids)
+    verdict = _without_secrets(connector.verdict(answer, record_ids), destination)
     if wrong := [place for place in verdict.rejected if not 0 <= place < len(record_ids)]:
         raise DeliveryRefused(
             f"the connector {connector.name} took an answer to reject record {wrong[0]} of a request of {len(record_ids)}; "
@@ -34,3 +30,8 @@ def judged(connector: Connector, answer: Answer, record_ids: pa.Array) -> Verdic
     if answer.success and verdict.outcome in _NOTHING_TAKEN:
         return replace(verdict, uncertain=True)
     return verdict
+
+
+def _without_secrets(verdict: Verdict, destination: Destination) -> Verdict:
+    rejected = {place: destination.masked(text) for place, text in verdict.rejected.items()}
+    return replace(verdict, text=destination.masked(verdict.text), rejected=rejected)

@@ -2,73 +2,17 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from personalize_connectors import layout
 from personalize_connectors.cli import main
 from personalize_connectors.delivery.lease import Timing, lease
-from personalize_connectors.emulators.braze import running
-from personalize_connectors.job_run import Job, JobRun
-from personalize_connectors.report.figures import note
+from personalize_connectors.job_run import Job
 from personalize_connectors.storage import open_storage
-
-OUTPUT = "personalize/batch_inference/daily/batch_daily_2026_11_22_03_00_00"
-KEY = "user_personalization/daily|2026-11-22T03-00-00Z"
-
-
-@pytest.fixture(autouse=True)
-def bucket(tmp_path, monkeypatch):
-    """An empty bucket, with Dagster's instance beside it and no destination."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    monkeypatch.setenv("CONNECTORS_ROOT", str(tmp_path / "bucket"))
-    for name in (
-        "BRAZE_REST_ENDPOINT_URL",
-        "BRAZE_API_KEY",
-        "CONNECTORS_PARTITIONS",
-        "CONNECTORS_MEMORY_LIMIT",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "bucket"
-
-
-@pytest.fixture
-def emulator(monkeypatch):
-    """A Braze emulator that the environment leads to."""
-    with running() as braze:
-        monkeypatch.setenv("BRAZE_REST_ENDPOINT_URL", braze.url)
-        monkeypatch.setenv("BRAZE_API_KEY", braze.api_key)
-        yield braze
-
-
-@pytest.fixture
-def command(capsys):
-    """Run the command line and give exit code, standard output and standard error."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
-
-
-def add_output(bucket: Path, users: dict[str, list[str]], output: str = OUTPUT) -> None:
-    """One batch output of the job daily."""
-    lines = [
-        {"input": {"userId": user}, "output": {"recommendedItems": items}} for user, items in users.items()
-    ]
-    folder = bucket / output
-    folder.mkdir(parents=True)
-    (folder / "users.json.out").write_text("".join(json.dumps(line) + "\n" for line in lines))
+from personalize_connectors_tests.cli.one_job import KEY, OUTPUT, add_output
 
 
 def test_new_job_is_a_config_that_validates(bucket, command):
@@ -216,61 +160,6 @@ def test_a_failed_run_ends_with_1_and_what_to_do(bucket, command):
     assert not (bucket / "etl_jobs/user_personalization/daily/stages").exists()
 
 
-def contents(folder: Path) -> dict[str, int]:
-    """Every path below a folder with when it was changed."""
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
-
-
-def test_plan_says_what_a_run_would_do(tmp_path, bucket, command):
-    """A plan needs no destination, changes nothing in the bucket or in Dagster, and shows each shape's data points."""
-    command("new-job", "user_personalization", "daily")
-    add_output(bucket, {"ana": ["lamp", "tea"], "ben": ["tea"]})
-    before = contents(tmp_path)
-    code, printed, error = command("plan", "user_personalization/daily")
-    assert (code, error, contents(tmp_path)) == (0, "", before)
-    assert f"{KEY}: what a run would do; nothing is sent or written now" in printed
-    rows = [re.sub(r"[│┃ ]+", " ", line).split() for line in printed.splitlines()]
-    assert [row for row in rows if row[:1] == ["requests"]] == [["requests", "1"]]
-    assert [row for row in rows if row[:1] in (["objects"], ["ids"])] == [
-        ["objects", "(chosen)", "2", "0", "3"],
-        ["ids", "2", "0", "2"],
-    ]
-    assert "warning 2 of 2 recommended items have no metadata" in printed
-
-
-def test_plan_as_json_is_for_scripts(bucket, command):
-    """With --json the plan is one JSON object on standard output, and what stops the run is exit code 1."""
-    command("new-job", "user_personalization", "daily")
-    add_output(bucket, {"ana": ["lamp"]})
-    code, printed, _ = command("plan", "user_personalization/daily", "--json")
-    plan = json.loads(printed)
-    assert (code, plan["run"], plan["users"], plan["stops"]) == (0, KEY, 1, [])
-    assert [(one["name"], one["requests"], one["costs"][0]["data_points"]) for one in plan["connectors"]] == [
-        ("braze", 1, 1)
-    ]
-    config = bucket / "etl_jobs/user_personalization/daily/config.json"
-    config.write_text(config.read_text().replace('"braze": {', '"braze": {"maxUsers": 0,'))
-    code, printed, _ = command("plan", "user_personalization/daily", "--json")
-    assert code == 1
-    assert json.loads(printed)["stops"] == [
-        "braze: 1 are to be sent, over maxUsers (0); if that is right, raise connectors.braze.maxUsers in config.json, and run again"
-    ]
-
-
-def test_plan_without_a_batch_output_says_where_it_looked(command):
-    """A job that has no source cannot be planned."""
-    command("new-job", "user_personalization", "daily")
-    code, _, error = command("plan", "user_personalization/daily")
-    assert (code, "no .out file in personalize/batch_inference/daily" in error) == (2, True)
-
-
-def test_plan_makes_no_bucket(tmp_path, command):
-    """A plan in a bucket that is not there says so, and leaves it so."""
-    code, _, error = command("plan", "user_personalization/daily")
-    assert (code, error) == (2, f"error: the folder '{tmp_path}/bucket' is not there\n")
-    assert not (tmp_path / "bucket").exists()
-
-
 def test_a_drop_of_users_is_let_through_on_request(bucket, command, emulator):
     """A run that a drop of users blocks says so, and delivers with --allow-user-drop."""
     command("new-job", "user_personalization", "daily")
@@ -334,32 +223,3 @@ def test_a_reader_that_has_enough_is_no_error(bucket):
         ).returncode
         == 0
     )
-
-
-def test_prune_says_what_it_would_remove_and_removes_it(bucket, command):
-    """With --dry-run nothing is removed; without it, what is past its retention is, and a second time there is nothing."""
-    assert command("new-job", "user_personalization", "daily")[0] == 0
-    for day in ("2020/month=01/day=01", "2020/month=01/day=02"):
-        folder = (
-            bucket / f"etl_jobs/user_personalization/daily/stages/user_recommendations/year={day}/time=030000"
-        )
-        folder.mkdir(parents=True)
-        for name in ("lists-00000-ab.parquet", "_SUCCESS"):
-            (folder / name).write_text("{}")
-            os.utime(folder / name, (1_577_934_000,) * 2)
-    line = "user_personalization/daily  stages of 1 runs, 2020-01-01 to 2020-01-01: 2 files, 4 bytes\n"
-    assert command("prune", "--dry-run") == (0, f"{line}nothing was removed (--dry-run)\n", "")
-    assert command("prune") == (0, f"{line}removed\n", "")
-    assert command("prune") == (0, "nothing is past its retention\n", "")
-    assert [path.name for path in bucket.rglob("day=*")] == ["day=02"]
-
-
-def test_report_prints_where_it_is(command, bucket):
-    """The path of the newest run's report, written where it is missing; without any run there is none."""
-    bucket.mkdir()
-    assert command("report", "user_personalization/daily")[0] == 2
-    run = JobRun.parse(KEY)
-    note(open_storage(str(bucket)), run, "batch_inference_raw", figures={"lines": 3})
-    path = bucket / layout.report(run)
-    assert command("report", "user_personalization/daily") == (0, f"{path}\n", "")
-    assert "lines read" in path.read_text()

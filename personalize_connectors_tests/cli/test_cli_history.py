@@ -1,0 +1,18 @@
+"""The commands that tell of runs."""
+
+from personalize_connectors import layout
+from personalize_connectors.job_run import JobRun
+from personalize_connectors.report.figures import note
+from personalize_connectors.storage import open_storage
+from personalize_connectors_tests.cli.one_job import KEY
+
+
+def test_report_prints_where_it_is(command, bucket):
+    """The path of the newest run's report, written where it is missing; without any run there is none."""
+    bucket.mkdir()
+    assert command("report", "user_personalization/daily")[0] == 2
+    run = JobRun.parse(KEY)
+    note(open_storage(str(bucket)), run, "batch_inference_raw", figures={"lines": 3})
+    path = bucket / layout.report(run)
+    assert command("report", "user_personalization/daily") == (0, f"{path}\n", "")
+    assert "lines read" in path.read_text()
