@@ -58,12 +58,13 @@ def measure(users: int) -> Measured:
         )
         os.environ |= {"DAGSTER_HOME": folder, "CONNECTORS_SENSOR_SECONDS": "5"}
         configure()
-        with daemon(home), dg.DagsterInstance.get() as instance:
-            wait_for("a first tick of the sensor", lambda: has_ticked(instance))
+        # The instance first: two processes at once cannot make its databases.
+        with dg.DagsterInstance.get() as instance, daemon(home) as check:
+            wait_for("a first tick of the sensor", lambda: has_ticked(instance), check)
             landed = land(users)
-            wait_for("all records", lambda: accepted() >= users)
+            wait_for("all records", lambda: accepted() >= users, check)
             done = time.time()
-            wait_for("the end of the run", lambda: only_run(instance).end_time)
+            wait_for("the end of the run", lambda: only_run(instance).end_time, check)
             return Measured({**steps(instance, landed), "last record accepted": done - landed})
 
 
@@ -108,8 +109,13 @@ def land(users: int) -> float:
 
 
 @contextmanager
-def daemon(home: Path) -> Iterator[None]:
-    """Dagster's daemon on the checkout's definitions."""
+def daemon(home: Path) -> Iterator[Callable[[], None]]:
+    """Dagster's daemon on the checkout's definitions; gives what raises with its last words once it has ended."""
+
+    def check() -> None:
+        if process.poll() is not None:
+            raise SystemExit(f"the daemon has ended: {(home / 'daemon.log').read_text()[-2000:]}")
+
     command = [
         str(Path(sys.executable).parent / "dagster-daemon"),
         "run",
@@ -121,11 +127,13 @@ def daemon(home: Path) -> Iterator[None]:
         subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True) as process,
     ):
         try:
-            yield
+            yield check
         finally:  # the runs are processes of its own, in sessions of their own
-            for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-                with suppress(psutil.NoSuchProcess):
-                    each.kill()
+            with suppress(psutil.NoSuchProcess):
+                for each in psutil.Process(process.pid).children(recursive=True):
+                    with suppress(psutil.NoSuchProcess):
+                        each.kill()
+            process.kill()
 
 
 def has_ticked(instance: dg.DagsterInstance) -> bool:
@@ -162,10 +170,11 @@ def steps(instance: dg.DagsterInstance, landed: float) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda entry: entry[1]))
 
 
-def wait_for(what: str, ready: Callable[[], object], seconds: float = 180) -> None:
-    """Wait until something is so."""
+def wait_for(what: str, ready: Callable[[], object], check: Callable[[], None], seconds: float = 180) -> None:
+    """Wait until something is so; `check` raises where it can be no more."""
     until = time.monotonic() + seconds
     while not ready():
+        check()
         if time.monotonic() > until:
             raise SystemExit(f"{what}: not within {seconds:.0f} s")
         time.sleep(0.1)  # other processes make it so, and tell nobody

@@ -95,23 +95,24 @@ def _moto() -> Iterator[None]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_for(port)
+            _wait_for(port, process)
             with _set({**_TESTING, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}):
                 yield
         finally:
             process.terminate()
 
 
-def _wait_for(port: int) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + _SECONDS_TO_START
-    while True:
+    while process.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), 1):
                 return
         except OSError:
             if time.monotonic() > until:
-                raise BadSettings("the moto server did not start; see: python -m moto.server") from None
+                break
             time.sleep(0.1)  # the server tells nobody when it listens
+    raise BadSettings("the moto server did not start; see: python -m moto.server")
 
 
 @contextmanager
