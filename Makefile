@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-delivery bench-sensor bench-landing soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-delivery bench-sensor bench-landing bench-small-files soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  time the stages on 200,000 users"
 	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
+	@echo "make bench-small-files  read 10,000 item metadata files from an S3 that answers late"
 	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
 	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
 	@echo "make soak   200 runs with faults and kills at random moments, and what is left of them"
@@ -81,6 +82,9 @@ bench-sensor: $(INSTALLED)
 
 bench-landing: $(INSTALLED)
 	$(BIN)/python -m benchmarks.landing $(ARGS)
+
+bench-small-files: $(INSTALLED)
+	$(BIN)/python -m benchmarks.small_files $(ARGS)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soak $(ARGS)
