@@ -18,6 +18,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import ObjectStore, S3Store
 
 from personalize_connectors.aws import aws_client
+from personalize_connectors.aws_endpoint import aws_endpoint
 from personalize_connectors.errors import BadSettings
 
 if TYPE_CHECKING:  # obstore has them for type checkers only
@@ -39,11 +40,12 @@ def s3_store(bucket: str, prefix: str) -> S3Store:
     """The store of a bucket, by the usual AWS variables and files; `CONNECTORS_SSE_KMS_KEY_ID` encrypts what is written.
 
     Raises:
-        BadSettings: there are no credentials, or the profile that is named is not there.
+        BadSettings: there are no credentials, the profile that is named is not there, or the endpoint is no address.
     """
+    plain_http = (aws_endpoint("s3") or "").startswith("http://")
     key = os.environ.get("CONNECTORS_SSE_KMS_KEY_ID")
     encryption: S3Config = {"server_side_encryption": "aws:kms", "sse_kms_key_id": key} if key else {}
-    options: ClientConfig = {"allow_http": _plain_http(), **_CLIENT}
+    options: ClientConfig = {"allow_http": plain_http, **_CLIENT}
     return S3Store(
         bucket,
         prefix=prefix or None,
@@ -68,12 +70,6 @@ def _credential_provider() -> Boto3CredentialProvider | None:
         return Boto3CredentialProvider(session, ttl=_CREDENTIALS_HOLD)
     except BotoCoreError as error:
         raise BadSettings(f"the AWS credentials cannot be used: {error}") from None
-
-
-def _plain_http() -> bool:
-    """Whether the environment names an S3 that does not speak TLS, as one on this machine may not."""
-    named = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
-    return any(url.startswith("http://") for url in named)
 
 
 def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:

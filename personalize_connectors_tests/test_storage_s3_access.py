@@ -87,6 +87,25 @@ def test_says_that_a_bucket_is_not_there(monkeypatch, capsys):
         open_storage("s3://no-such-bucket").read("a")
 
 
+@pytest.mark.usefixtures("s3")
+def test_says_that_the_endpoint_is_no_address(monkeypatch, capsys):
+    """An AWS_ENDPOINT_URL without a scheme is a wrong setting, told in a line."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:5000")
+    monkeypatch.setenv("CONNECTORS_ROOT", "s3://bucket")
+    code, text = said(monkeypatch, capsys, "validate")
+    assert (code, text.count("\n")) == (2, 1)
+    assert text.startswith("error: AWS_ENDPOINT_URL is '127.0.0.1:5000'; write http:// or https://")
+
+
+@pytest.mark.usefixtures("s3")
+def test_an_empty_endpoint_is_none(monkeypatch):
+    """An empty variable of the service does not hide the endpoint of all services."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "")
+    storage = open_storage("s3://bucket")
+    with pytest.raises(NotFound, match="there is no bucket s3://bucket"):
+        storage.read("a")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "meaning"),
     [
