@@ -17,7 +17,9 @@ def aws_endpoint(service: str, environment: MutableMapping[str, str] = os.enviro
     Raises:
         BadSettings: a variable holds no address of the web.
     """
-    named = [name for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL") if name in environment]
+    named = [
+        name for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL") if name in environment
+    ]
     for name in named:
         if not environment[name].strip():
             del environment[name]

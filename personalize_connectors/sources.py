@@ -106,7 +106,7 @@ def newest_sources(
         BadInput: the folders in question hold more than `most` objects.
     """
     folders, files = place.storage.children(place.folder)
-    if outputs := _outputs(files):
+    if outputs := _outputs(place.storage, files):
         itself = _source(place.storage, place.folder, files, outputs)
         return [itself] if until is None or itself.at <= until else []
     stamped = sorted((at, folder) for folder in folders if (at := stamp(folder)))
@@ -131,7 +131,7 @@ def sources_from(place: Place, first: str, most: int) -> list[Source]:
     found = [
         _source(place.storage, folder, files, outputs)
         for folder, files in contents.items()
-        if (outputs := _outputs(_directly_in(folder, files)))
+        if (outputs := _outputs(place.storage, _directly_in(folder, files)))
     ]
     return newest(found, len(found))
 
@@ -204,7 +204,7 @@ def _where(bucket: Storage, config: JobConfig) -> str:
 
 
 def _is_absolute(path: str) -> bool:
-    return "://" in path or path.startswith(("/", "~"))
+    return "://" in path or path.lower().startswith(("/", "~", "s3:/", "s3//"))
 
 
 def _sources(place: Place, folders: Sequence[str], wanted: set[str], most: int) -> Iterator[Source]:
@@ -219,7 +219,7 @@ def _sources(place: Place, folders: Sequence[str], wanted: set[str], most: int) 
         )
         for folder in (first, *others):
             files = contents.get(folder, [])
-            if outputs := _outputs(_directly_in(folder, files)):
+            if outputs := _outputs(place.storage, _directly_in(folder, files)):
                 yield _source(storage, folder, files, outputs)
 
 
@@ -241,8 +241,10 @@ def _directly_in(folder: str, files: Sequence[Object]) -> list[Object]:
     return [file for file in files if file.path == f"{folder}/{file.name}"]
 
 
-def _outputs(files: Sequence[Object]) -> tuple[Object, ...]:
-    found = (file for file in files if not file.name.startswith(("_", ".")) and file.name.endswith(".out"))
+def _outputs(storage: Storage, files: Sequence[Object]) -> tuple[Object, ...]:
+    """The `.out` files by name; a listing at any depth shows the empty object that marks a folder of S3 as one of them."""
+    named = (file for file in files if not file.name.startswith(("_", ".")) and file.name.endswith(".out"))
+    found = (file for file in named if file.size or storage.exists(file.path))
     return tuple(sorted(found, key=lambda file: file.name))
 
 

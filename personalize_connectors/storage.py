@@ -260,8 +260,10 @@ def open_storage(url: str, *, create: bool = False) -> Storage:
     if found := re.fullmatch(r"s3://([^/]+)/?(.*)", url):
         bucket, prefix = found[1], found[2].strip("/")
         return Storage(f"s3://{bucket}/{prefix}".rstrip("/"), s3_store(bucket, prefix), None)
-    if "://" in url:
-        raise BadSettings(f"{url!r} is neither a local folder nor s3://bucket[/prefix]")
+    misspelled = re.match(r"s3(:/{1,2}|//)(?=[^/])", url, re.IGNORECASE)
+    if "://" in url or misspelled:
+        meant = f"; did you mean s3://{url[misspelled.end() :]}?" if misspelled else ""
+        raise BadSettings(f"{url!r} is neither a local folder nor s3://bucket[/prefix]{meant}")
     try:
         folder = Path(url).expanduser().resolve()
         if create and not folder.exists():

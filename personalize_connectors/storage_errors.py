@@ -8,6 +8,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 
 STORAGE_ERRORS = (OSError, BaseError)
 READ_FAILED = "the store failed while it was scanned:"
+GONE = "gone while it was scanned:"
 _REFUSALS = {
     "NoSuchBucket": "there is no such bucket; make it, or mend the address",
     "AccessDenied": "access denied: these credentials may not do it",
@@ -24,8 +25,10 @@ def storage_error_text(error: BaseException) -> str:
     """What a storage error says to a person, without the store's own debugging."""
     if refusal := _refusal(error):
         return refusal
-    if isinstance(error, FileNotFoundError):
-        return f"{_said(error)}; it was there a moment ago, so another run of the same job may have replaced it: run again"
+    gone = re.search(f"{GONE} (['\"])(.+?)\\1: ", str(error))
+    if gone or isinstance(error, FileNotFoundError):
+        what = f"{gone[2]} is not there" if gone else _said(error)
+        return f"{what}; it was there a moment ago, so another run of the same job may have replaced it: run again"
     return f"reading or writing failed: {_said(error)}"
 
 
@@ -36,7 +39,7 @@ def is_refused(error: BaseException) -> bool:
 
 def is_storage_error(error: BaseException) -> bool:
     """Whether an error is of the storage; DuckDB wraps in an error of its own what a scan of S3 raises."""
-    return isinstance(error, STORAGE_ERRORS) or READ_FAILED in str(error)
+    return isinstance(error, STORAGE_ERRORS) or any(word in str(error) for word in (READ_FAILED, GONE))
 
 
 def _refusal(error: BaseException) -> str | None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from obstore.store import ObjectStore
 from pyarrow import fs
 
-from personalize_connectors.storage_errors import READ_FAILED, STORAGE_ERRORS
+from personalize_connectors.storage_errors import GONE, READ_FAILED, STORAGE_ERRORS
 
 _HEADS_AT_ONCE = 16
 
@@ -80,8 +80,9 @@ def _told(path: str) -> Iterator[None]:
     try:
         yield
     except STORAGE_ERRORS as error:
-        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError
-        raise kind(f"{READ_FAILED} {path}: {error}") from error
+        if isinstance(error, FileNotFoundError):
+            raise FileNotFoundError(f"{GONE} {path!r}: {error}") from error
+        raise OSError(f"{READ_FAILED} {path}: {error}") from error
 
 
 def _never_asked(*_: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +34,7 @@ _CLIENT: ClientConfig = {"timeout": "10s", "connect_timeout": "3s"}
 _RETRIES: RetryConfig = {"max_retries": 10, "retry_timeout": timedelta(seconds=60)}
 # botocore renews credentials that end within 10 minutes, so what it gives is good for as long.
 _CREDENTIALS_HOLD = timedelta(minutes=10)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _log = logging.getLogger(__name__)
 
 
@@ -143,7 +145,10 @@ def plain_listing(
         good = [found for found in keys if _can_be_named(found["Key"])]
         left_out += len(keys) - len(good)
         yield [_as_listed(found, len(root)) for found in good]
-    _log.warning("%s: %d keys with an empty part, as in a//b, are left out", url, left_out)
+    if left_out:
+        _log.warning(
+            "%s: %d keys with an empty part, as in a//b, or a control character are left out", url, left_out
+        )
     client.close()
 
 
@@ -157,4 +162,5 @@ def _as_listed(found: Mapping[str, Any], root: int) -> Mapping[str, Any]:
 
 
 def _can_be_named(key: str) -> bool:
-    return all(part not in ("", ".", "..") for part in key.removesuffix("/").split("/"))
+    parts = key.removesuffix("/").split("/")
+    return all(part not in ("", ".", "..") for part in parts) and not _CONTROL.search(key)

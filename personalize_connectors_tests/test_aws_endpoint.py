@@ -22,14 +22,27 @@ HERE, THERE = "http://127.0.0.1:5000", "https://s3.example.com/"
 )
 def test_takes_the_variable_of_the_service_first(environment, address):
     """The service's own variable counts before the one for all, and an empty one is none, and is gone."""
-    assert (aws_endpoint("s3", environment), [name for name, url in environment.items() if not url.strip()]) == (
+    assert (
+        aws_endpoint("s3", environment),
+        [name for name, url in environment.items() if not url.strip()],
+    ) == (
         address,
         [],
     )
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:5000", "htp://x", "http://", "http:/x", "http://[", "http://a b", "http://x:port", "http://ü"]
+    "url",
+    [
+        "127.0.0.1:5000",
+        "htp://x",
+        "http://",
+        "http:/x",
+        "http://[",
+        "http://a b",
+        "http://x:port",
+        "http://ü",
+    ],
 )
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_refuses_what_is_no_address(name, url):

@@ -4,6 +4,7 @@ import pytest
 
 from personalize_connectors.errors import BadInput
 from personalize_connectors.sources import Place, newest_sources, sources_from
+from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.outputs import NOVEMBER, folder, put_output
 
 PARENT = "batch/daily"
@@ -49,3 +50,20 @@ def test_takes_only_as_many_as_are_asked_for(anywhere):
     ]
     days = [[source.at.day for source in one] for one in found]
     assert days == [[19, 20], [15, 16, 17, 18, 19, 20], [4, 5], [2, 3, 4, 5], [18, 19, 20]]
+
+
+def test_a_marked_folder_is_no_output(s3, s3_bucket):
+    """The empty object that marks a folder, named as an output, is left out in every way of listing, so the version is one."""
+    bucket = open_storage(f"s3://{s3_bucket}")
+    for at in NOVEMBER[:2]:
+        put_output(bucket, folder(at))
+        put_output(bucket, folder(at), "", file="empty.out")
+        s3.put_object(Bucket=s3_bucket, Key=f"{folder(at)}/dir.out/", Body=b"")
+    place = Place(bucket, PARENT)
+    listed = [newest_sources(place, 2)[-1], newest_sources(place, 1)[-1]]
+    listed.append(sources_from(place, folder(NOVEMBER[0]), 99)[-1])
+    listed.append(newest_sources(Place(bucket, folder(NOVEMBER[1])), 1)[-1])
+    assert [[file.name for file in source.files] for source in listed] == [
+        ["empty.out", "users.json.out"]
+    ] * 4
+    assert len({source.version for source in listed}) == 1

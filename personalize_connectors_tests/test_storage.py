@@ -200,14 +200,22 @@ def test_reads_s3_addresses(url, root, prefix):
     assert (storage.store.config["bucket"], storage.store.prefix) == ("bucket", prefix)
 
 
-@pytest.mark.parametrize(
-    "url", ["s3://", "s3:///key", "S3://bucket", "gs://bucket", "file:///tmp", "https://x/y"]
-)
+@pytest.mark.parametrize("url", ["s3://", "s3:///key", "gs://bucket", "file:///tmp", "https://x/y"])
 def test_refuses_other_addresses(url):
     """An address that is neither a folder nor S3 is refused with what can be."""
     with pytest.raises(BadSettings) as refused:
         open_storage(url, create=True)
     assert str(refused.value) == f"{url!r} is neither a local folder nor s3://bucket[/prefix]"
+
+
+@pytest.mark.parametrize("url", ["s3:/bucket/x", "s3//bucket/x", "S3://bucket/x", "S3:/bucket/x"])
+def test_knows_a_misspelled_s3_address(url):
+    """What was to be an S3 address is no local folder, and the error says what was meant."""
+    with pytest.raises(BadSettings) as refused:
+        open_storage(url, create=True)
+    assert str(refused.value) == (
+        f"{url!r} is neither a local folder nor s3://bucket[/prefix]; did you mean s3://bucket/x?"
+    )
 
 
 def test_makes_a_folder_only_when_asked(tmp_path):

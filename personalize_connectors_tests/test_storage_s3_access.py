@@ -12,7 +12,7 @@ import pytest
 from personalize_connectors.cli import main
 from personalize_connectors.errors import BadSettings, NotFound
 from personalize_connectors.storage import open_storage
-from personalize_connectors.storage_errors import is_refused, is_storage_error
+from personalize_connectors.storage_errors import is_refused, is_storage_error, storage_error_text
 from personalize_connectors_tests.s3 import KEYS, impatient, serving
 from personalize_connectors_tests.test_storage import paths
 
@@ -161,19 +161,39 @@ def test_a_scan_whose_s3_goes_away_ends(s3_bucket):
         assert (is_storage_error(failed.value), is_refused(failed.value)) == (True, False)
 
 
+def test_a_scan_whose_files_are_replaced_says_so(s3_bucket):
+    """A file that goes away under a scan is told as replaced by another run, also when DuckDB made an error of its own of it."""
+    content = pa.BufferOutputStream()
+    pq.write_table(pa.table({"x": range(10_000)}), content)
+    storage = open_storage(f"s3://{s3_bucket}")
+    storage.write("a b/c: d", content.getvalue().to_pybytes())
+    scanned = storage.dataset(["a b/c: d"])
+    storage.remove("a b/c: d")
+    with duckdb.connect() as session, pytest.raises(duckdb.Error) as failed:
+        session.from_arrow(scanned).fetchall()
+    assert (is_storage_error(failed.value), is_refused(failed.value)) == (True, False)
+    assert storage_error_text(failed.value) == (
+        "a b/c: d is not there; it was there a moment ago, so another run of the same job may have replaced it: run again"
+    )
+
+
 def test_leaves_out_keys_that_no_path_can_name(s3, s3_bucket, caplog):
-    """A stray key with an empty part is counted and told, and everything else is listed, in every way."""
+    """A stray key with an empty part or a control character is counted and told, and all else is listed, in every way."""
     storage = open_storage(f"s3://{s3_bucket}/some where")
     for name in ("data/a", "data/b c/ü", "data/d"):
         storage.write(name, b"1")
-    for key in ("data/b//x", "data//y"):
+    for key in ("data/b//x", "data//y", "data/a\tb", "data/\x01/c"):
         s3.put_object(Bucket=s3_bucket, Key=f"some where/{key}", Body=b"")
     with caplog.at_level(logging.WARNING):
         assert paths(storage, "data") == ["data/a", "data/b c/ü", "data/d"]
         folders, objects = storage.children("data")
         assert (folders, [found.path for found in objects]) == (["data/b c"], ["data/a", "data/d"])
         assert [found.path for found in storage.objects_from("data", "data/b")] == ["data/b c/ü", "data/d"]
-    assert f"{storage.uri('data/')}: 2 keys with an empty part, as in a//b, are left out" in caplog.messages
+    assert (
+        f"{storage.uri('data/')}: 4 keys with an empty part, as in a//b, or a control character are left out"
+        in caplog.messages
+    )
+    assert [text for text in caplog.messages if ": 0 keys" in text] == []
 
 
 class answering:  # noqa: N801 - reads as what it does
