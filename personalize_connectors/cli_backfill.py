@@ -32,12 +32,19 @@ def backfill(job: Job, since: datetime, until: str | None, *, dry_run: bool) -> 
     from personalize_connectors.settings import read_settings
     from personalize_connectors.storage import open_storage
 
+    now = datetime.now(UTC)
+    last = _end(until) if until else now + timedelta(days=1)  # a name may tell the time of another zone
+    if since > now:
+        raise click.UsageError(
+            f"--since {since:%Y-%m-%dT%H:%M:%SZ} is in the future; what was missed is before."
+        )
+    if last < since:
+        raise click.UsageError(f"--until {until} is before --since {since:%Y-%m-%dT%H:%M:%SZ}.")
     settings = read_settings()
     bucket = open_storage(settings.root, create=True)
-    last = _end(until) if until else None
     with open_instance() as instance:
         done = successful_versions(instance, job)
-        found = missed(bucket, job, since, last, done, datetime.now(UTC))
+        found = missed(bucket, job, since, last, done, now)
         for text in found.waiting:
             click.echo(f"left out: {text}")
         if not found.runs:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import click
 
+from personalize_connectors import layout
 from personalize_connectors.cli_parameters import Timestamp, bucket_of_settings, job_argument
 from personalize_connectors.exit_codes import RUN_FAILED
 from personalize_connectors.job_run import Job
@@ -66,12 +67,17 @@ def jobs_command(limit: int) -> None:
     """List the jobs, their last runs and outcomes."""
     from personalize_connectors.console import show_jobs
     from personalize_connectors.instance import open_instance
-    from personalize_connectors.jobs import jobs
+    from personalize_connectors.jobs import job_folders
     from personalize_connectors.runs import past_runs
 
-    known = jobs(bucket_of_settings())
+    bucket = bucket_of_settings()
+    known, misnamed = job_folders(bucket)
+    for text in misnamed:
+        click.echo(text, err=True)
     if not known:
-        click.echo("There is no job yet; make one: personalize-connectors new-job JOB_TYPE NAME")
+        click.echo(
+            f"There is no job yet in {bucket.uri(layout.JOBS)}; make one: personalize-connectors new-job JOB_TYPE NAME"
+        )
         return
     with open_instance() as instance:
         show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])

@@ -15,7 +15,17 @@ from datetime import datetime, timedelta
 
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.seen import Seen, mark
-from personalize_connectors.sources import Place, Source, newest, newest_sources, sources_from, stamp
+from personalize_connectors.sources import (
+    Place,
+    Source,
+    is_ahead,
+    newest,
+    newest_sources,
+    no_output,
+    oddities,
+    sources_from,
+    stamp,
+)
 
 LOOK_BACK = 5
 WHOLE_EVERY = 20
@@ -53,7 +63,7 @@ class Look:
 
     Attributes:
         wanted: Runs to request, oldest first.
-        waiting: What is not complete yet, in words.
+        waiting: What is not complete yet or not as it should be, in words.
         place: Mark of the folder that was looked into.
         before: What was known; None where the job is new or looks into another folder than before.
         until: The youngest source that a run was requested for, wherever it was.
@@ -91,17 +101,27 @@ def look_at(
     *,
     whole: bool = False,
 ) -> Look:
-    """Look at a job's newest sources; as a `whole` also at what sorts before them."""
+    """Look at a job's newest sources; as a `whole` also at what sorts before them.
+
+    A source with a time that is to come is left out, and what is known of a job is forgotten where it ends with one: all
+    that comes after would be older.
+    """
+    if seen and is_ahead(seen.until, now):
+        seen = None
     here = mark(place.storage.url, place.folder)
     before = seen if seen and seen.place == here else None
     looked_at = _newest(place, before, whole=whole)
-    by_time = {source.at: source for source in looked_at}  # of two at one time a run reads the last
+    # Of two at one time a run reads the last.
+    by_time = {source.at: source for source in looked_at if not is_ahead(source.at, now)}
     found = list(by_time.values())
     marks = {source.at: mark(source.folder, source.version) for source in found}
     if before:
         complete, waiting = _new(found, marks, before, incomplete)
     else:
         complete, waiting = _first(found, settle, now, incomplete)
+    waiting += oddities(looked_at, now)
+    if not before and not looked_at:
+        waiting.append(no_output(place))
     until = seen.until if seen else None
     wanted = tuple(
         Wanted(

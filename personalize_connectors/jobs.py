@@ -13,23 +13,24 @@ from personalize_connectors.storage import Storage
 
 def jobs(bucket: Storage) -> list[Job]:
     """All job folders with a name of the form, by type and name."""
-    found = []
-    for job_type in JOB_TYPES:
-        folders, _ = bucket.children(f"{layout.JOBS}/{job_type}")
-        for folder in folders:
+    return job_folders(bucket)[0]
+
+
+def job_folders(bucket: Storage) -> tuple[list[Job], list[str]]:
+    """All jobs, by type and name, and in words the folders that are none: another type, or a name that is not of the form."""
+    types, _ = bucket.children(layout.JOBS)
+    found, misnamed = [], []
+    for path in types:
+        job_type = path.rpartition("/")[2]
+        folders, _ = bucket.children(path)
+        for folder in folders or ([] if job_type in JOB_TYPES else [path]):
             try:
                 found.append(Job(job_type, folder.rpartition("/")[2]))
             except BadJobRun:
-                continue
-    return found
-
-
-def misnamed_jobs(bucket: Storage) -> list[str]:
-    """Folders below etl_jobs/ that are no job: another type, or a name that is not of the form."""
-    known = {layout.job_folder(job) for job in jobs(bucket)}
-    types, _ = bucket.children(layout.JOBS)
-    folders = [folder for kind in types for folder in (bucket.children(kind)[0] or [kind])]
-    return sorted(set(folders) - known - {f"{layout.JOBS}/{job_type}" for job_type in JOB_TYPES})
+                misnamed.append(
+                    f"{bucket.uri(folder)} is no job: its type is unknown or its name is not of the form"
+                )
+    return sorted(found, key=lambda job: (JOB_TYPES.index(job.job_type), job.name)), sorted(misnamed)
 
 
 def read_config(bucket: Storage, job: Job) -> JobConfig:
@@ -44,7 +45,7 @@ def read_config(bucket: Storage, job: Job) -> JobConfig:
         content = bucket.read(path)
     except FileNotFoundError:
         names = [str(known) for known in jobs(bucket)]
-        near = get_close_matches(str(job), names, n=1)
+        near = [] if str(job) in names else get_close_matches(str(job), names, n=1)
         hint = (
             f" Did you mean {near[0]}?"
             if near

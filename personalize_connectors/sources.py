@@ -7,8 +7,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import groupby
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, pairwise
 
 from personalize_connectors.errors import BadInput, BadSettings, NotFound
 from personalize_connectors.job_config import JobConfig
@@ -192,6 +192,30 @@ def stamp(folder: str) -> datetime | None:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:  # digits that are no date
         return None
+
+
+def is_ahead(at: datetime, now: datetime) -> bool:
+    """Whether a time is to come, by more than another time zone explains."""
+    return at > now + timedelta(days=1)
+
+
+def oddities(found: Sequence[Source], now: datetime) -> Iterator[str]:
+    """What a person should know of sources, oldest first, in words: times that are equal, to come, or none."""
+    for earlier, later in pairwise(found):
+        if earlier.at == later.at:
+            yield f"{earlier.uri} is left out: {later.uri} has the same time, and a run reads that one"
+    for source in found:
+        if is_ahead(source.at, now):
+            yield f"{source.uri} has a time that is to come: rename it; it is not run by itself"
+        if _STAMP.search(source.folder) and not stamp(source.folder):
+            yield f"{source.uri}: the time in its name is none; what counts is when its newest file was written"
+
+
+def no_output(place: Place) -> str:
+    """That there is no source in a place, and why where that can be told."""
+    is_file = place.folder and place.storage.exists(place.folder)
+    uri = place.storage.uri(place.folder)
+    return f"no batch output yet in {uri}" + (", which is a file; a folder is needed" if is_file else "")
 
 
 def _nothing_there(bucket: Storage, job: Job, config: JobConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from personalize_connectors.all_configs import Configs, Configured, read_configs
@@ -12,7 +12,7 @@ from personalize_connectors.batch_jobs import BatchJobs
 from personalize_connectors.discovery import WHOLE_EVERY, Incomplete, Look, Wanted, look_at, settles
 from personalize_connectors.errors import ConnectorsError
 from personalize_connectors.job_run import Job
-from personalize_connectors.jobs import jobs
+from personalize_connectors.jobs import job_folders
 from personalize_connectors.requests_once import Turn, turn
 from personalize_connectors.seen import Cursor, Seen, mark
 from personalize_connectors.side_by_side import SideBySide, side_by_side
@@ -67,7 +67,7 @@ def look_around(
     """Look at all jobs, beginning where the tick before was cut short; `has_run` knows the runs of this Dagster."""
     started = clock()
     with side_by_side(limits.at_once, clock) as threads:
-        known = jobs(bucket)
+        known, misnamed = job_folders(bucket)
         order = _beginning_with(known, cursor.begin)
         configs = read_configs(bucket, order, threads, started + limits.looking)
         whole = set(known[cursor.tick % WHOLE_EVERY :: WHOLE_EVERY])
@@ -75,7 +75,8 @@ def look_around(
         found = [look for job in order if isinstance(look := looks.get(job), Look)]
         chosen = [wanted for look in found for wanted in look.wanted][: limits.runs]
         turns = _turns(bucket, chosen, has_run, now, threads, clock() + limits.requesting)
-    return _tick(order, cursor, configs, looks, turns)
+    tick = _tick(order, cursor, configs, looks, turns)
+    return replace(tick, texts=[*tick.texts, *misnamed])
 
 
 def _tick(

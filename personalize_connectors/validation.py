@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from personalize_connectors import layout
@@ -20,9 +21,10 @@ from personalize_connectors.errors import (
 from personalize_connectors.inputs import bad_input_lines, item_metadata
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job
-from personalize_connectors.jobs import jobs, misnamed_jobs, read_config
-from personalize_connectors.sources import sources
+from personalize_connectors.jobs import job_folders, read_config
+from personalize_connectors.sources import no_output, oddities, place_of, sources
 from personalize_connectors.storage import Storage
+from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
 
 
 @dataclass(frozen=True)
@@ -36,25 +38,21 @@ class Finding:
 
 def validate(bucket: Storage, job: Job | None = None) -> Iterator[Finding]:
     """Findings on one job or on all; the attributes of all jobs are compared in any case."""
-    known = jobs(bucket)
+    known, misnamed = job_folders(bucket)
     if job and job not in known:
         read_config(bucket, job)  # says what is there
     configs: dict[Job, JobConfig] = {}
     for each in known:
         try:
             configs[each] = read_config(bucket, each)
-        except ConnectorsError as error:
+        except (ConnectorsError, *STORAGE_ERRORS) as error:
             if job in (None, each):
-                yield Finding(str(each), "error", str(error))
+                yield Finding(str(each), "error", _words(error))
             continue
         if job in (None, each):
             yield from _inputs(bucket, each, configs[each])
-    for folder in misnamed_jobs(bucket) if job is None else []:
-        yield Finding(
-            folder,
-            "warning",
-            f"{bucket.uri(folder)} is no job: its type is unknown or its name is not of the form",
-        )
+    for text in misnamed if job is None else []:
+        yield Finding(layout.JOBS, "warning", text)
     for first, second, name, shared in _collisions(configs):
         if job in (None, first, second):
             text = (
@@ -75,9 +73,11 @@ def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:
         found = sources(bucket, config)
         bad = bad_input_lines(bucket, job)
         items = len(item_metadata(bucket, job).lines)
-    except (NotFound, BadInput) as error:
-        yield Finding(subject, "error", str(error))
+    except (NotFound, BadInput, *STORAGE_ERRORS) as error:
+        yield Finding(subject, "error", _words(error))
         return
+    for text in oddities(found, datetime.now(UTC)):
+        yield Finding(subject, "warning", text)
     for row in bad[:5]:
         yield Finding(
             subject,
@@ -87,7 +87,7 @@ def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:
     if len(bad) > 5:  # noqa: PLR2004 - enough for a person
         yield Finding(subject, "warning", f"{len(bad):,} lines of the inputs cannot be used in all")
     if not found:
-        yield Finding(subject, "warning", f"no batch output yet in {config.top.batchInferencePath}")
+        yield Finding(subject, "warning", no_output(place_of(bucket, config)))
     for name in config.connectors:
         try:
             find_destination(connectors()[name], os.environ)
@@ -99,6 +99,10 @@ def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:
         "ok",
         f"config.json is right; {items:,} items with metadata; {len(found)} batch outputs, {newest}",
     )
+
+
+def _words(error: Exception) -> str:
+    return storage_error_text(error) if isinstance(error, STORAGE_ERRORS) else str(error)
 
 
 def _collisions(configs: dict[Job, JobConfig]) -> Iterator[tuple[Job, Job, str, list[str]]]:

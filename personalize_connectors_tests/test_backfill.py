@@ -146,6 +146,14 @@ def test_runs_all_and_delivers_the_newest(bucket, emulator, command):
     assert command("--since", "2020-11-02")[:2] == (0, f"{DAILY}: nothing was missed\n")
 
 
+def test_leaves_out_what_has_a_time_to_come(bucket, command):
+    """An output whose name tells a time far in the future is not run, with or without --until."""
+    configure(bucket)
+    put(bucket, 1)
+    put_output(bucket, "batch/daily/batch_daily_2999_11_01_03_00_00")
+    assert command("--since", "2020-11-01", "--dry-run")[1].count("daily|") == 1
+
+
 def test_a_date_ends_with_its_day(bucket, command):
     """--until takes a date with the whole of its day, and a timestamp as it is."""
     configure(bucket)
@@ -171,10 +179,15 @@ def test_a_run_that_fails_is_the_exit_code(bucket, command):
         (("--since", "yesterday"), "timestamp 'yesterday' is not of the form"),
         (("--since", "2020-11-01"), f"there is no {{uri}}/{layout.config_file(DAILY)}"),
         ((), "Missing option '--since'"),
+        (("--since", "2999-01-01"), "--since 2999-01-01T00:00:00Z is in the future"),
+        (
+            ("--since", "2020-11-02", "--until", "2020-11-01"),
+            "--until 2020-11-01 is before --since 2020-11-02T00:00:00Z",
+        ),
     ],
 )
 def test_says_what_is_wrong(bucket, command, arguments, text):
-    """A time that is none, a job that is not there and a missing option are told, with the exit code of such."""
+    """A time that is none or that nothing was missed in, a job that is not there and a missing option are told, with the exit code of such."""
     code, _, error = command(*arguments)
     assert code == 2
     assert text.format(uri=bucket.url) in error

@@ -64,6 +64,7 @@ def test_a_new_job_gets_one_run_of_its_newest_source(bucket):
 def test_a_new_job_waits_for_an_output(bucket):
     """Where there is nothing, or only the mark of a batch job, nothing is wanted and nothing is remembered."""
     assert (look(bucket).wanted, look(bucket).seen([])) == ((), None)
+    assert look(bucket).waiting == (f"no batch output yet in {bucket.uri(PARENT)}",)
     put_output(bucket, folder(NOVEMBER[0]), "", file="_CHECK")
     assert (look(bucket).wanted, look(bucket).seen([])) == ((), None)
 
@@ -257,8 +258,35 @@ def test_of_two_sources_at_one_time_the_last_counts(bucket):
     """Two outputs of the same time are one run, which reads the last by name."""
     for name in ("a", "b"):
         put_output(bucket, f"{PARENT}/{name}_2020_11_01_03_00_00")
-    (wanted,) = look(bucket).wanted
-    assert wanted.uri == bucket.uri(f"{PARENT}/b_2020_11_01_03_00_00")
+    found = look(bucket)
+    first, second = (bucket.uri(f"{PARENT}/{name}_2020_11_01_03_00_00") for name in ("a", "b"))
+    assert [wanted.uri for wanted in found.wanted] == [second]
+    assert found.waiting == (f"{first} is left out: {second} has the same time, and a run reads that one",)
+
+
+def test_a_source_with_a_time_to_come_stops_nothing(bucket):
+    """It is told and not run, and what comes after it is, also where it was run before."""
+    put(bucket, 1)
+    ahead = f"{PARENT}/batch_daily_2999_11_01_03_00_00"
+    put_output(bucket, ahead)
+    found = look(bucket)
+    assert (asked(found), found.waiting) == (
+        [(run(1), True)],
+        (f"{bucket.uri(ahead)} has a time that is to come: rename it; it is not run by itself",),
+    )
+    put(bucket, 2)
+    assert asked(look(bucket, after(found))) == [(run(2), True)]
+    ran = Seen(found.place, datetime(2999, 11, 1, 3, tzinfo=UTC), frozenset(), ahead.rpartition("/")[2])
+    assert asked(look(bucket, ran)) == [(run(2), True)]
+
+
+def test_tells_a_time_that_is_none(bucket):
+    """Digits in a name that are no date are told, for then the files' time counts."""
+    put_output(bucket, f"{PARENT}/batch_daily_2020_13_45_03_00_00")
+    uri = bucket.uri(f"{PARENT}/batch_daily_2020_13_45_03_00_00")
+    assert look(bucket).waiting == (
+        f"{uri}: the time in its name is none; what counts is when its newest file was written",
+    )
 
 
 def test_goes_past_folders_that_hold_nothing(bucket):

@@ -4,7 +4,7 @@ import pytest
 
 from personalize_connectors.errors import InvalidConfig, NotFound
 from personalize_connectors.job_run import Job
-from personalize_connectors.jobs import jobs, misnamed_jobs, read_config
+from personalize_connectors.jobs import job_folders, jobs, read_config
 from personalize_connectors.storage import open_storage
 
 CONFIG = b'{"batchInferencePath": "in", "connectors": {"braze": {}}}'
@@ -13,7 +13,7 @@ DAILY = Job("user_personalization", "daily")
 
 @pytest.fixture
 def bucket(tmp_path):
-    """A bucket with three jobs and four folders that are none."""
+    """A bucket with four jobs, one of them without a config, and four folders that are none."""
     bucket = open_storage(str(tmp_path))
     for folder in (
         "user_personalization/daily",
@@ -25,36 +25,40 @@ def bucket(tmp_path):
         "notes",
     ):
         bucket.write(f"etl_jobs/{folder}/config.json", CONFIG)
+    bucket.write("etl_jobs/related_items/waiting/notes.txt", b"")
     bucket.write("other/related_items/none/config.json", CONFIG)
     return bucket
 
 
 def test_finds_the_jobs(bucket):
     """Jobs are the folders with names of the form, in the order of the types and by name."""
-    assert jobs(bucket) == [DAILY, Job("related_items", "Apple"), Job("related_items", "zebra")]
+    assert jobs(bucket) == [
+        DAILY,
+        Job("related_items", "Apple"),
+        Job("related_items", "waiting"),
+        Job("related_items", "zebra"),
+    ]
 
 
 def test_finds_what_looks_like_a_job_and_is_none(bucket):
     """Folders of another type or with another name are told, so that a typing error does not hide a job."""
-    assert misnamed_jobs(bucket) == [
-        "etl_jobs/notes",
-        "etl_jobs/related_item/similar",
-        "etl_jobs/related_items/_hidden",
-        "etl_jobs/related_items/two words",
+    assert job_folders(bucket)[1] == [
+        f"{bucket.url}/etl_jobs/{folder} is no job: its type is unknown or its name is not of the form"
+        for folder in ("notes", "related_item/similar", "related_items/_hidden", "related_items/two words")
     ]
 
 
 def test_an_empty_bucket_has_no_jobs(tmp_path):
     """An empty bucket has no job and nothing that looks like one."""
     bucket = open_storage(str(tmp_path))
-    assert (jobs(bucket), misnamed_jobs(bucket)) == ([], [])
+    assert job_folders(bucket) == ([], [])
 
 
 def test_a_type_without_jobs_is_not_misnamed(tmp_path):
     """The empty folder of a job type is fine."""
     (tmp_path / "etl_jobs/related_items").mkdir(parents=True)
     bucket = open_storage(str(tmp_path))
-    assert (jobs(bucket), misnamed_jobs(bucket)) == ([], [])
+    assert job_folders(bucket) == ([], [])
 
 
 def test_reads_a_config(bucket):
@@ -80,6 +84,10 @@ def test_names_the_file_that_is_wrong(bucket):
         (
             Job("user_segmentation", "x"),
             "Make it: personalize-connectors new-job user_segmentation x",
+        ),
+        (
+            Job("related_items", "waiting"),
+            "Make it: personalize-connectors new-job related_items waiting",
         ),
     ],
 )

@@ -210,7 +210,8 @@ def test_a_bad_config_fails_the_check_until_it_is_mended(bucket, instance):
         [("config_can_be_used", False, f"{negative}\n{unknown}")],
         [("config_can_be_used", True, "every config.json can be used")],
     ]
-    assert words(same) == f"No new batch output in 2 jobs.\n{unknown}"
+    nothing = f"{WEEKLY}: no batch output yet in {bucket.uri('batch/weekly')}"
+    assert words(same) == f"No new batch output in 2 jobs.\n{unknown}\n{nothing}"
     assert bad.asset_events[0].asset_key == dg.AssetKey("batch_inference_raw")
     assert bad.asset_events[0].metadata["jobs"].value == str(DAILY)
 
@@ -265,8 +266,9 @@ def test_says_when_the_grid_is_too_large(bucket, instance):
         "the grid of jobs and runs has 50,200 cells, more than 50,000: set CONNECTORS_PARTITIONS=list, "
         "which keeps all history"
     )
-    assert words(tick(instance)).splitlines()[1:] == [text]
-    assert words(tick(instance, form="list")).splitlines()[1:] == []
+    nothing = f"{DAILY}: no batch output yet in {bucket.uri('batch/daily')}"
+    assert words(tick(instance)).splitlines()[1:] == [nothing, text]
+    assert words(tick(instance, form="list")).splitlines()[1:] == [nothing]
 
 
 def test_a_long_text_is_cut(bucket, instance):

@@ -232,6 +232,13 @@ def test_a_request_that_was_lost_is_taken_over(bucket):
     assert keys(tick(bucket, now=now + timedelta(seconds=240))) == [key(1)]
 
 
+def test_tells_folders_that_are_no_job(bucket):
+    """A folder of an unknown type is told, so that a typing mistake hides no job."""
+    bucket.write("etl_jobs/user_personalisation/daily/config.json", b"{}")
+    uri = bucket.uri("etl_jobs/user_personalisation/daily")
+    assert tick(bucket).texts == [f"{uri} is no job: its type is unknown or its name is not of the form"]
+
+
 def test_an_empty_bucket_is_no_trouble(bucket):
     """Without any job there is nothing to look at."""
     found = tick(bucket)

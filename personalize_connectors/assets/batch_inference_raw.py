@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
-from personalize_connectors.sources import SOURCE_VERSION, source_of
+from personalize_connectors.sources import SOURCE_VERSION, newest_sources, oddities, place_of, source_of
 
 _COLUMNS = {
     "file": "Name of the .out file.",
@@ -55,9 +56,12 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             for name in config.connectors:
                 find_destination(connectors()[name], os.environ)
             source = source_of(bucket, config, run)
+            beside = newest_sources(place_of(bucket, config), 2, until=source.at)
         context.instance.add_run_tags(context.run.run_id, {SOURCE_VERSION: source.version})
         size = sum(file.size for file in source.files)
         context.log.info(f"reading {len(source.files)} files, {size:,} bytes from {source.uri}")
+        for text in oddities(beside, datetime.now(UTC)):
+            context.log.warning(text)
 
         def describe(folders: Mapping[str, Folder]) -> Metadata:
             (folder,) = folders.values()

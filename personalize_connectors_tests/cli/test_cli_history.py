@@ -7,6 +7,19 @@ from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.cli.one_job import KEY
 
 
+def test_jobs_says_where_it_looked(command, bucket):
+    """Where there is no job the place is named, and so are folders that are none."""
+    assert command("jobs") == (
+        0,
+        f"There is no job yet in {bucket}/etl_jobs; make one: personalize-connectors new-job JOB_TYPE NAME\n",
+        "",
+    )
+    (bucket / "etl_jobs/related_item/x").mkdir(parents=True)
+    assert command("jobs")[2] == (
+        f"{bucket}/etl_jobs/related_item/x is no job: its type is unknown or its name is not of the form\n"
+    )
+
+
 def test_report_prints_where_it_is(command, bucket):
     """The path of the newest run's report, written where it is missing; without any run there is none."""
     bucket.mkdir()
