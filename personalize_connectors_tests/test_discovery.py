@@ -264,31 +264,6 @@ def test_of_two_sources_at_one_time_the_last_counts(bucket):
     assert found.waiting == (f"{first} is left out: {second} has the same time, and a run reads that one",)
 
 
-def test_a_source_with_a_time_to_come_stops_nothing(bucket):
-    """It is told and not run, and what comes after it is, also where it was run before."""
-    put(bucket, 1)
-    ahead = f"{PARENT}/batch_daily_2999_11_01_03_00_00"
-    put_output(bucket, ahead)
-    found = look(bucket)
-    assert (asked(found), found.waiting) == (
-        [(run(1), True)],
-        (f"{bucket.uri(ahead)} has a time that is to come: rename it; it is not run by itself",),
-    )
-    put(bucket, 2)
-    assert asked(look(bucket, after(found))) == [(run(2), True)]
-    ran = Seen(found.place, datetime(2999, 11, 1, 3, tzinfo=UTC), frozenset(), ahead.rpartition("/")[2])
-    assert asked(look(bucket, ran)) == [(run(2), True)]
-
-
-def test_tells_a_time_that_is_none(bucket):
-    """Digits in a name that are no date are told, for then the files' time counts."""
-    put_output(bucket, f"{PARENT}/batch_daily_2020_13_45_03_00_00")
-    uri = bucket.uri(f"{PARENT}/batch_daily_2020_13_45_03_00_00")
-    assert look(bucket).waiting == (
-        f"{uri}: the time in its name is none; what counts is when its newest file was written",
-    )
-
-
 def test_goes_past_folders_that_hold_nothing(bucket):
     """Newer folders without an output, as failed batch jobs leave them, do not hide the newest output."""
     put(bucket, 1)
