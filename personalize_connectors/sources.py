@@ -6,6 +6,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
@@ -15,6 +16,7 @@ from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.jobs import read_config
 from personalize_connectors.storage import Object, Storage, open_storage
+from personalize_connectors.storage_errors import STORAGE_ERRORS
 
 # Where the version that a run has read is kept: in the run's tags, and in the manifest of its first stage.
 SOURCE_VERSION = "source_version"
@@ -213,7 +215,9 @@ def oddities(found: Sequence[Source], now: datetime) -> Iterator[str]:
 
 def no_output(place: Place) -> str:
     """That there is no source in a place, and why where that can be told."""
-    is_file = place.folder and place.storage.exists(place.folder)
+    is_file = False
+    with suppress(*STORAGE_ERRORS):  # a role may read what is below the place, and not the place
+        is_file = bool(place.folder) and place.storage.exists(place.folder)
     uri = place.storage.uri(place.folder)
     return f"no batch output yet in {uri}" + (", which is a file; a folder is needed" if is_file else "")
 
