@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,7 @@ from personalize_connectors.inputs import bad_input_lines, item_metadata
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job
 from personalize_connectors.jobs import jobs, misnamed_jobs, read_config
+from personalize_connectors.notifications.channels import channels
 from personalize_connectors.sources import sources
 from personalize_connectors.storage import Storage
 
@@ -49,24 +50,32 @@ def validate(bucket: Storage, job: Job | None = None) -> Iterator[Finding]:
             continue
         if job in (None, each):
             yield from _inputs(bucket, each, configs[each])
-    for folder in misnamed_jobs(bucket) if job is None else []:
-        yield Finding(
-            folder,
-            "warning",
-            f"{bucket.uri(folder)} is no job: its type is unknown or its name is not of the form",
-        )
+    if job is None:
+        yield from _beside_the_jobs(bucket, known)
     for first, second, name, shared in _collisions(configs):
         if job in (None, first, second):
             text = (
                 f"{first} and {second} both write {', '.join(shared)} of {name}; the one that runs last wins"
             )
             yield Finding(str(first), "warning", text)
+
+
+def _beside_the_jobs(bucket: Storage, known: Sequence[Job]) -> Iterator[Finding]:
+    for folder in misnamed_jobs(bucket):
+        yield Finding(
+            folder,
+            "warning",
+            f"{bucket.uri(folder)} is no job: its type is unknown or its name is not of the form",
+        )
     if not known:
         yield Finding(
             bucket.uri(layout.JOBS),
             "warning",
             "there is no job yet; make one: personalize-connectors new-job",
         )
+    for channel in channels(os.environ):
+        if channel.wrong:
+            yield Finding("notifications", "warning", f"{channel.name}: {channel.wrong}")
 
 
 def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:

@@ -101,6 +101,7 @@ def test_a_line_break_in_a_subject_makes_no_header():
     assert (recipients, letter["Subject"], letter["Bcc"]) == (RECIPIENTS, "one Bcc: all@example.com", None)
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_a_password_goes_to_no_server_that_is_not_trusted(tmp_path, monkeypatch, scheme):
     """A certificate that nobody has signed is told, and the server hears no user; named as trusted, it gets all."""
