@@ -50,9 +50,15 @@ def read_mail(environment: Mapping[str, str]) -> Mail:
     if not server or not sender:
         raise BadSettings("CONNECTORS_EMAIL_TO is set; set CONNECTORS_SMTP_URL and CONNECTORS_EMAIL_FROM too")
     for name, text in zip(names, (recipients, sender), strict=False):
-        if not text.isprintable() or not all("@" in address for _, address in getaddresses([text])):
+        if not _are_addresses(text):
             raise BadSettings(f"{name} holds what is no address; write one line as connectors@example.com")
     return Mail(_server(server), sender, recipients)
+
+
+def _are_addresses(text: str) -> bool:
+    """Whether a header can say it: a line break would begin another, and at [ Python's parser of headers fails."""
+    found = [address for _, address in getaddresses([text])]
+    return text.isprintable() and "[" not in text and all("@" in address for address in found)
 
 
 def _server(url: str) -> MailServer:
@@ -84,8 +90,8 @@ def send_mail(mail: Mail, message: Message) -> None:
         _send(server, _letter(mail, message))
     except ssl.SSLCertVerificationError as error:
         raise DeliveryRefused(
-            f"the certificate of {who} is not trusted ({error.verify_message}), so it was told nothing; name its issuer in "
-            "SSL_CERT_FILE, or mend the host in CONNECTORS_SMTP_URL"
+            f"the certificate of {who} is not trusted ({error.verify_message}), so it was told nothing; let this machine trust "
+            "its issuer, or mend the host in CONNECTORS_SMTP_URL"
         ) from None
     except smtplib.SMTPAuthenticationError:
         raise DeliveryRefused(f"{who} does not take the user and password of CONNECTORS_SMTP_URL") from None
