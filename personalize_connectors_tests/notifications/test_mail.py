@@ -175,6 +175,12 @@ def test_what_is_no_address_of_a_person_is_told(name, text):
     assert str(caught.value) == f"{name} holds what is no address; write one line as connectors@example.com"
 
 
+@pytest.mark.parametrize("text", ["a@b.c", "a@b.c , d@e.f", 'Ana <a@b.c>, "Ben, of CRM" <d@e.f>'])
+def test_addresses_may_have_names(text):
+    """One or more, each with or without a name."""
+    assert read_mail(settings("smtp://mail.example", CONNECTORS_EMAIL_TO=text)).recipients == text
+
+
 def test_all_three_variables_are_needed():
     """The text names those that are missing."""
     with pytest.raises(BadSettings, match="set CONNECTORS_SMTP_URL and CONNECTORS_EMAIL_FROM too"):
