@@ -20,7 +20,7 @@ _PORTS = {"smtp": 25, "smtps": 465}
 # What Python's own parser of headers reads, which fails at others; a line break would begin another header.
 _WORD = r'[^\s<>@,;:"()\[\]\\]+'
 _ADDRESS = rf"{_WORD}@{_WORD}"
-_NAMED = rf'(?:(?:"[^"\\]*"|\w[^<>@,;:"()\[\]\\]*)\s*)?<{_ADDRESS}>'
+_NAMED = rf'(?:(?:"[^"\\]*"|\w[^<>@,;:"()\[\]\\.]*)\s*)?<{_ADDRESS}>'
 _ADDRESSES = re.compile(rf"(?:{_ADDRESS}|{_NAMED})(?:\s*,\s*(?:{_ADDRESS}|{_NAMED}))*")
 
 
