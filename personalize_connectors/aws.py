@@ -5,12 +5,49 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import boto3
+from boto3 import Session
 from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from personalize_connectors.addresses import read_address
+from personalize_connectors.errors import BadSettings
 
 _CALLS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+_BAD_SETTINGS = (ConfigParseError, InvalidRegionError, PartialCredentialsError, ProfileNotFound)
+_TOO_MANY, _SERVER_ERROR = 429, 500
 
 
-def aws_client(service: str) -> Any:
-    """A client that gives up soon."""
-    return boto3.client(service, region_name=os.environ.get("AWS_REGION") or None, config=_CALLS)
+def aws_client(service: str, region: str = "") -> Any:
+    """A client that gives up soon, in a region or the environment's.
+
+    Raises:
+        BadSettings: the environment names a profile, region or address that cannot be used.
+        NoRegionError: it names no region.
+    """
+    for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
+        if (url := os.environ.get(name)) and not read_address(url, ("http", "https")):
+            raise BadSettings(f"{name} is no address; it is of the form https://host[:port]")
+    try:
+        return Session().client(
+            service, region_name=region or os.environ.get("AWS_REGION") or None, config=_CALLS
+        )
+    except _BAD_SETTINGS as error:
+        raise BadSettings(f"the AWS settings cannot be used: {error}") from None
+
+
+def aws_refuses(error: ClientError | BotoCoreError) -> bool:
+    """Whether a call fails in the same way until somebody changes something."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, (*_BAD_SETTINGS, NoCredentialsError, NoRegionError))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
+    throttled = status == _TOO_MANY or "Throttl" in error.response["Error"]["Code"]
+    return status < _SERVER_ERROR and not throttled

@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from personalize_connectors.aws import aws_client
+from personalize_connectors.errors import BadSettings
 from personalize_connectors.sources import Source
 
 _MOST_PAGES, _PER_PAGE = 10, 100
@@ -53,7 +54,7 @@ class BatchJobs:
                 job = self._job_of(source)
         except ClientError as error:
             return _refusal(error)
-        except BotoCoreError as error:
+        except (BotoCoreError, BadSettings) as error:
             return f"Amazon Personalize could not be asked: {error}"
         kind = _KINDS[self.segments].lower()
         if job is None:

@@ -14,6 +14,7 @@ from personalize_connectors.exit_codes import UNREACHABLE, WRONG
 @click.option("--test", "really", is_flag=True, required=True, help="Send a test message to every channel.")
 def notify(*, really: bool) -> None:
     """Try the channels that failures and rejects are told to: CONNECTORS_SNS_TOPIC_ARN, ..._SLACK_WEBHOOK_URL, ..._EMAIL_TO."""
+    from personalize_connectors.errors import Terminal
     from personalize_connectors.notifications.channels import channels
     from personalize_connectors.notifications.sensors import told, trial
 
@@ -25,10 +26,10 @@ def notify(*, really: bool) -> None:
             err=True,
         )
         sys.exit(WRONG)
-    failed = False
+    failures = []
     for channel in found:
         why = told(channel, trial())
-        failed = failed or bool(why)
+        failures += [why] if why else []
         click.echo(f"{channel.name}: {why or 'sent'}")
-    if failed:
-        sys.exit(UNREACHABLE)
+    if failures:
+        sys.exit(WRONG if any(isinstance(why, Terminal) for why in failures) else UNREACHABLE)

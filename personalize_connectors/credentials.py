@@ -8,17 +8,17 @@ Secrets Manager secrets from Parameter Store parameters").
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-from personalize_connectors.aws import aws_client
-from personalize_connectors.connectors.exchange import Destination
+from personalize_connectors.aws import aws_client, aws_refuses
+from personalize_connectors.connectors.exchange import Destination, by_origin
 from personalize_connectors.connectors.protocol import Connector
 from personalize_connectors.errors import BadSettings, DestinationUnavailable
 
 _NOT_THERE = ("ParameterNotFound", "ParameterVersionNotFound")
-_REFUSED = ("AccessDenied", "UnrecognizedClient", "InvalidSignature", "ExpiredToken", "InvalidKeyId")
 
 
 def find_destination(
@@ -38,19 +38,28 @@ def find_destination(
     if not wanted:
         return connector.destination(environment)
     paths = {name: _path(environment, name, tail) for name, tail in wanted.items()}
-    found, why = _parameters(paths, connect)
+    found, why = _parameters(environment, paths, connect)
+    origins = {name: f"the SSM parameter {paths[name]}" for name in found}
     try:
-        return connector.destination({**environment, **found})
+        return replace(connector.destination({**environment, **found}), origins=origins)
     except BadSettings as error:
-        raise BadSettings(f"{error} {why}") from None
+        raise BadSettings(f"{error} {why}" if why else by_origin(str(error), origins)) from None
 
 
 def _path(environment: Mapping[str, str], name: str, tail: str) -> str:
-    named = environment.get(f"{name}_PARAMETER", "").strip()
-    return named or f"/{environment.get('ENVIRONMENT_NAME') or 'prod'}/personalize-connectors/{tail}"
+    return (
+        _named(environment, name)
+        or f"/{environment.get('ENVIRONMENT_NAME') or 'prod'}/personalize-connectors/{tail}"
+    )
 
 
-def _parameters(paths: Mapping[str, str], connect: Callable[[], Any]) -> tuple[dict[str, str], str]:
+def _named(environment: Mapping[str, str], name: str) -> str:
+    return environment.get(f"{name}_PARAMETER", "").strip()
+
+
+def _parameters(
+    environment: Mapping[str, str], paths: Mapping[str, str], connect: Callable[[], Any]
+) -> tuple[dict[str, str], str]:
     """The values that are there, and why the others are not."""
     found: dict[str, str] = {}
     missing = []
@@ -63,7 +72,10 @@ def _parameters(paths: Mapping[str, str], connect: Callable[[], Any]) -> tuple[d
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _NOT_THERE:
                     raise
-                missing.append(path)
+                named = _named(environment, name)
+                missing.append(f"{path}, which {name}_PARAMETER names" if named else path)
+    except BadSettings as error:
+        raise BadSettings(f"the SSM parameters {_listed(paths)} were not read: {error}") from None
     except ClientError as error:
         raise _refusal(error, paths) from None
     except (NoRegionError, NoCredentialsError):
@@ -80,7 +92,7 @@ def _parameters(paths: Mapping[str, str], connect: Callable[[], Any]) -> tuple[d
 
 def _refusal(error: ClientError, paths: Mapping[str, str]) -> BadSettings | DestinationUnavailable:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    if code.startswith(_REFUSED):
+    if aws_refuses(error):
         return BadSettings(
             f"the SSM parameters {_listed(paths)} may not be read ({code}: {message}): allow ssm:GetParameter on them, and "
             f"kms:Decrypt on their key; or set {' and '.join(paths)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -22,6 +22,7 @@ from personalize_connectors.inputs import bad_input_lines, item_metadata
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job
 from personalize_connectors.jobs import job_folders, read_config
+from personalize_connectors.notifications.channels import channels
 from personalize_connectors.sources import no_output, oddities, place_of, sources
 from personalize_connectors.storage import Storage
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
@@ -51,20 +52,28 @@ def validate(bucket: Storage, job: Job | None = None) -> Iterator[Finding]:
             continue
         if job in (None, each):
             yield from _inputs(bucket, each, configs[each])
-    for text in misnamed if job is None else []:
-        yield Finding(layout.JOBS, "warning", text)
+    if job is None:
+        yield from _beside_the_jobs(bucket, known, misnamed)
     for first, second, name, shared in _collisions(configs):
         if job in (None, first, second):
             text = (
                 f"{first} and {second} both write {', '.join(shared)} of {name}; the one that runs last wins"
             )
             yield Finding(str(first), "warning", text)
+
+
+def _beside_the_jobs(bucket: Storage, known: Sequence[Job], misnamed: Sequence[str]) -> Iterator[Finding]:
+    for text in misnamed:
+        yield Finding(layout.JOBS, "warning", text)
     if not known:
         yield Finding(
             bucket.uri(layout.JOBS),
             "warning",
             "there is no job yet; make one: personalize-connectors new-job",
         )
+    for channel in channels(os.environ):
+        if channel.wrong:
+            yield Finding("notifications", "warning", f"{channel.name}: {channel.wrong}")
 
 
 def _inputs(bucket: Storage, job: Job, config: JobConfig) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """Where a destination is found: the environment, then the SSM Parameter Store of a moto server."""
 
+import os
+
 import boto3
 import pytest
 
@@ -82,6 +84,51 @@ def test_says_both_places_where_neither_has_it(store):
     text = str(caught.value)
     assert text.startswith("BRAZE_API_KEY not set.")
     assert text.endswith(f"(In the SSM Parameter Store there is no {KEY_PATH}.)")
+
+
+def test_says_which_variable_named_a_parameter_that_is_not_there(store):
+    """A name that was given, and does not lead anywhere, is told with the variable that gave it."""
+    put(store, URL_PATH, URL)
+    with pytest.raises(BadSettings) as caught:
+        find_destination(CONNECTOR, {"BRAZE_API_KEY_PARAMETER": "foo"})
+    assert str(caught.value).endswith(
+        "(In the SSM Parameter Store there is no foo, which BRAZE_API_KEY_PARAMETER names.)"
+    )
+
+
+@pytest.mark.parametrize(("variables", "path"), [({}, KEY_PATH), ({"BRAZE_API_KEY_PARAMETER": "foo"}, "foo")])
+def test_what_is_wrong_is_told_by_where_it_came_from(store, variables, path):
+    """A key that came from a parameter is blamed on it, and an address that came from the environment on its variable."""
+    put(store, path, KEY)
+    found = find_destination(CONNECTOR, {"BRAZE_REST_ENDPOINT_URL": URL, **variables})
+    assert found.masked(f"{KEY} in BRAZE_API_KEY is not valid at BRAZE_REST_ENDPOINT_URL") == (
+        f"*** in the SSM parameter {path} is not valid at BRAZE_REST_ENDPOINT_URL"
+    )
+    put(store, path, "two\nlines")
+    with pytest.raises(BadSettings) as caught:
+        find_destination(CONNECTOR, {"BRAZE_REST_ENDPOINT_URL": URL, **variables})
+    assert str(caught.value).startswith(f"the SSM parameter {path} holds characters that no key has")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("AWS_ENDPOINT_URL", "notaurl", "AWS_ENDPOINT_URL is no address"),
+        (
+            "AWS_PROFILE",
+            "nope",
+            "the AWS settings cannot be used: The config profile (nope) could not be found",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_aws_settings_that_cannot_be_used_are_told(monkeypatch, name, value, words):
+    """They are the same the next time: nothing that answers later."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as caught:
+        find_destination(CONNECTOR, os.environ | {"BRAZE_REST_ENDPOINT_URL": URL, "BRAZE_API_KEY": ""})
+    assert words in str(caught.value)
+    assert "the SSM parameters" in str(caught.value)
 
 
 @pytest.mark.usefixtures("store")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,17 +16,32 @@ _SHORTEST_SECRET = 8
 
 @dataclass(frozen=True)
 class Destination:
-    """Where requests go; the headers hold secrets and never show."""
+    """Where requests go.
+
+    Attributes:
+        url: The address.
+        headers: They hold secrets and never show.
+        origins: Variables whose values came from elsewhere, and from where.
+    """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def masked(self, text: str) -> str:
-        """A text of the destination without what it repeats of our secrets."""
+        """A text about the destination without what it repeats of our secrets, and with the origins of what it says to check."""
+        text = by_origin(text, self.origins)
         secrets = [value for name, value in self.headers.items() if name.lower() not in _PLAIN_HEADERS]
         for word in (word for value in secrets for word in value.split() if len(word) >= _SHORTEST_SECRET):
             text = text.replace(word, "***")
         return text
+
+
+def by_origin(text: str, origins: Mapping[str, str]) -> str:
+    """A text that says where a value came from instead of the variable that would hold it."""
+    for variable, origin in origins.items():
+        text = re.sub(rf"\b{variable}\b", lambda _: origin, text)  # noqa: B023 - called at once
+    return text
 
 
 @dataclass(frozen=True)

@@ -5,67 +5,107 @@ Addresses of webhooks and mail servers hold secrets, so no error text repeats th
 
 from __future__ import annotations
 
-import smtplib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.message import EmailMessage
-from urllib.parse import unquote, urlsplit
+from functools import partial
 
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from personalize_connectors.aws import aws_client
-from personalize_connectors.errors import BadSettings
-from personalize_connectors.notifications.message import Message
+from personalize_connectors.addresses import read_address
+from personalize_connectors.aws import aws_client, aws_refuses
+from personalize_connectors.errors import BadSettings, DeliveryRefused
+from personalize_connectors.notifications.mail import read_mail, send_mail
+from personalize_connectors.notifications.message import Message, NotSent
 
-# Each names one channel.
-VARIABLES = ("CONNECTORS_SNS_TOPIC_ARN", "CONNECTORS_SLACK_WEBHOOK_URL", "CONNECTORS_EMAIL_TO")
+Send = Callable[[Message], None]
 
 _SECONDS = 3
 _LONGEST_SUBJECT = 100  # Amazon SNS API reference, "Publish": Subject
 _LONGEST_SLACK_TEXT = 3000  # Slack API, "Text object"
-_PORTS = {"smtp": 25, "smtps": 465}
-
-
-class NotSent(Exception):
-    """A channel did not take a message; the text says why, without its secrets."""
+# Of a standard topic: one of first-in, first-out takes no message without a group.
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}")
+_TRY_LATER = (408, 429)
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A name for people, and what sends a message there or raises NotSent."""
+    """Where messages can go.
+
+    Attributes:
+        name: For people.
+        send: Sends a message there, or raises NotSent, or Terminal where somebody must act first.
+        wrong: What is wrong with its settings, where they cannot be used; then `send` says so.
+    """
 
     name: str
-    send: Callable[[Message], None]
+    send: Send
+    wrong: str = ""
 
 
 def channels(environment: Mapping[str, str]) -> list[Channel]:
-    """Those that the environment names.
-
-    Raises:
-        BadSettings: a variable has a value that cannot be used, or one that it needs is missing.
-    """
-    topic = environment.get("CONNECTORS_SNS_TOPIC_ARN", "").strip()
-    webhook = environment.get("CONNECTORS_SLACK_WEBHOOK_URL", "").strip()
-    recipients = environment.get("CONNECTORS_EMAIL_TO", "").strip()
-    found = [Channel("sns", lambda message: _to_sns(topic, message))] if topic else []
-    if webhook:
-        if urlsplit(webhook).scheme not in ("http", "https"):
-            raise BadSettings("CONNECTORS_SLACK_WEBHOOK_URL is no address; it begins with https://")
-        found.append(Channel("slack", lambda message: _to_slack(webhook, message)))
-    if recipients:
-        mail = _mail(environment, recipients)
-        found.append(Channel("e-mail", lambda message: _to_mail(mail, message)))
-    return found
+    """Those that the environment names; one whose settings cannot be used is among them, and fails by itself."""
+    return [
+        _channel(name, sender, environment)
+        for variable, (name, sender) in _KINDS.items()
+        if environment.get(variable, "").strip()
+    ]
 
 
-def _to_sns(topic: str, message: Message) -> None:
+def _channel(
+    name: str, sender: Callable[[Mapping[str, str]], Send], environment: Mapping[str, str]
+) -> Channel:
+    try:
+        return Channel(name, sender(environment))
+    except BadSettings as error:
+        return Channel(name, partial(_refuse, str(error)), str(error))
+
+
+def _refuse(why: str, message: Message) -> None:
+    del message
+    raise BadSettings(why)
+
+
+def _sns(environment: Mapping[str, str]) -> Send:
+    topic = environment["CONNECTORS_SNS_TOPIC_ARN"].strip()
+    found = _TOPIC.fullmatch(topic)
+    if not found:
+        raise BadSettings(
+            f"CONNECTORS_SNS_TOPIC_ARN is {topic!r}; write the ARN of a standard topic, as arn:aws:sns:eu-west-1:123456789012:runs"
+        )
+    return partial(_to_sns, topic, found[1])
+
+
+def _slack(environment: Mapping[str, str]) -> Send:
+    webhook = environment["CONNECTORS_SLACK_WEBHOOK_URL"].strip()
+    if not read_address(webhook, ("http", "https")):
+        raise BadSettings(
+            "CONNECTORS_SLACK_WEBHOOK_URL is no address; it is of the form https://host[:port]/path"
+        )
+    return partial(_to_slack, webhook)
+
+
+def _mail(environment: Mapping[str, str]) -> Send:
+    return partial(send_mail, read_mail(environment))
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, str]], Send]]] = {
+    "CONNECTORS_SNS_TOPIC_ARN": ("sns", _sns),
+    "CONNECTORS_SLACK_WEBHOOK_URL": ("slack", _slack),
+    "CONNECTORS_EMAIL_TO": ("e-mail", _mail),
+}
+
+
+def _to_sns(topic: str, region: str, message: Message) -> None:
     """Publish to a topic ("Publish": a subject is ASCII, of less than 100 characters, without line breaks)."""
     subject = message.subject.encode("ascii", "replace").decode()[: _LONGEST_SUBJECT - 1]
     try:
-        aws_client("sns").publish(TopicArn=topic, Subject=subject, Message=message.text)
+        aws_client("sns", region).publish(TopicArn=topic, Subject=subject, Message=message.text)
     except (ClientError, BotoCoreError) as error:
-        raise NotSent(f"SNS topic {topic}: {error}") from None
+        kind = DeliveryRefused if aws_refuses(error) else NotSent
+        raise kind(f"SNS topic {topic}: {error}") from None
 
 
 def _to_slack(webhook: str, message: Message) -> None:
@@ -76,44 +116,8 @@ def _to_slack(webhook: str, message: Message) -> None:
     body = {"text": text, "link_names": False, "mrkdwn": False, "unfurl_links": False}
     try:
         answer = requests.post(webhook, json=body, timeout=_SECONDS)
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
         raise NotSent(f"the Slack webhook did not answer ({type(error).__name__})") from None
     if not answer.ok:
-        raise NotSent(f"the Slack webhook answered {answer.status_code}")
-
-
-@dataclass(frozen=True)
-class _Mail:
-    server: str
-    sender: str
-    recipients: str
-
-
-def _mail(environment: Mapping[str, str], recipients: str) -> _Mail:
-    server = environment.get("CONNECTORS_SMTP_URL", "").strip()
-    sender = environment.get("CONNECTORS_EMAIL_FROM", "").strip()
-    if not server or not sender:
-        raise BadSettings("CONNECTORS_EMAIL_TO is set; set CONNECTORS_SMTP_URL and CONNECTORS_EMAIL_FROM too")
-    parts = urlsplit(server)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise BadSettings("CONNECTORS_SMTP_URL is of the form smtp[s]://[user:password@]host[:port]")
-    return _Mail(server, sender, recipients)
-
-
-def _to_mail(mail: _Mail, message: Message) -> None:
-    """Send over SMTP; with `smtp` and a password only after STARTTLS."""
-    letter = EmailMessage()
-    letter["Subject"] = " ".join(message.subject.split())
-    letter["From"], letter["To"] = mail.sender, mail.recipients
-    letter.set_content(message.text)
-    parts = urlsplit(mail.server)
-    kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    try:
-        with kind(parts.hostname or "", parts.port or _PORTS[parts.scheme], timeout=_SECONDS) as server:
-            if parts.username:
-                if parts.scheme == "smtp":
-                    server.starttls()
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(letter)
-    except (smtplib.SMTPException, OSError) as error:
-        raise NotSent(f"the mail server {parts.hostname} did not take it ({type(error).__name__})") from None
+        later = answer.status_code in _TRY_LATER or answer.status_code >= _SERVER_ERROR
+        raise (NotSent if later else DeliveryRefused)(f"the Slack webhook answered {answer.status_code}")

@@ -14,6 +14,10 @@ _MOST_LINES, _LONGEST_LINE = 10, 500
 _LONGEST_REASON = 200
 
 
+class NotSent(Exception):
+    """A channel did not take a message; the text says why, without its secrets."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One message.

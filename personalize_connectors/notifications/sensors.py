@@ -9,8 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from personalize_connectors.notifications.channels import VARIABLES, Channel, NotSent, channels
-from personalize_connectors.notifications.message import Message, of_failure, of_rejects
+from personalize_connectors.errors import Terminal
+from personalize_connectors.notifications.channels import Channel, channels
+from personalize_connectors.notifications.message import Message, NotSent, of_failure, of_rejects
 from personalize_connectors.side_by_side import side_by_side
 
 _TRIES, _PAUSE = 3, 1.0
@@ -46,7 +47,7 @@ def notification_sensors(job: Any) -> list[dg.SensorDefinition]:
 def _sensor(
     name: str, description: str, outcome: dg.DagsterRunStatus, job: Any, tells: Tells
 ) -> dg.SensorDefinition:
-    is_set = any(os.environ.get(variable) for variable in VARIABLES)
+    is_set = bool(channels(os.environ))
 
     @dg.run_status_sensor(
         name=name,
@@ -86,7 +87,7 @@ def tell(message: Message, seconds: float = _SECONDS_FOR_A_MESSAGE) -> None:
     found = channels(os.environ)
     with side_by_side(max(1, len(found))) as threads:
         results = threads.until(time.monotonic() + seconds, lambda channel: told(channel, message), found)
-    late = f"no answer within {seconds:.0f} s"
+    late = NotSent(f"no answer within {seconds:.0f} s")
     failures = [f"{channel.name}: {why}" for channel in found if (why := results.get(channel, late))]
     if failures:
         raise NotSent(f"{message.subject}: {'; '.join(failures)}")
@@ -96,18 +97,23 @@ def told(
     channel: Channel,
     message: Message,
     pause: Callable[[float], None] = time.sleep,  # a test does not wait
-) -> str:
-    """Why a channel did not take a message after some tries, with a pause between them; empty where it did."""
-    why = ""
+) -> NotSent | Terminal | None:
+    """Why a channel did not take a message after some tries, with a pause between them; None where it did.
+
+    Where somebody must act first, it is not tried again.
+    """
+    why = None
     for tried in range(_TRIES):
         if tried:
             pause(_PAUSE * tried)
         try:
             channel.send(message)
+        except Terminal as error:
+            return error
         except NotSent as error:
-            why = str(error)
+            why = error
         else:
-            return ""
+            return None
     return why
 
 

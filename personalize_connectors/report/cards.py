@@ -82,7 +82,8 @@ def _picture(fields: Mapping[str, Any]) -> str | None:
 
 
 def _web(address: str) -> bool:
-    return re.match(r"https?://[^\s/]", address, re.IGNORECASE) is not None
+    """Whether it is an address of the web, without a user and password, which no report is to send."""
+    return re.match(r"https?://[^\s/?#@\\]+([/?#]|$)", address, re.IGNORECASE) is not None
 
 
 def _host(address: str) -> str:

@@ -94,6 +94,7 @@ def test_moto_makes_all_that_it_knows(monkeypatch, caplog, template, topic):
 def test_policies_are_those_of_the_documents(template):
     """The template's statements are those that the tests hold against the code, with its own names."""
     names = {
+        "arn:aws:": "arn:${AWS::Partition}:",
         "ROOT_BUCKET": "${RootBucket}",
         "OUTPUT_BUCKET": "${UpstreamStackName}-*",
         "REGION": "${AWS::Region}",
@@ -127,6 +128,19 @@ def test_commands_are_those_of_the_compose_file(template):
     for name in ("code", "daemon", "webserver"):
         (container,) = template["Resources"][f"{name.title()}Task"]["Properties"]["ContainerDefinitions"]
         assert (container["Name"], container["Command"]) == (name, services[name]["command"])
+
+
+def test_processes_are_asked_how_they_are_as_in_the_compose_file(template):
+    """Code server and daemon answer to the same command in both; the webserver is asked by the load balancer."""
+    services = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())["services"]
+    for name in ("code", "daemon"):
+        (container,) = template["Resources"][f"{name.title()}Task"]["Properties"]["ContainerDefinitions"]
+        assert container["HealthCheck"]["Command"] == services[name]["healthcheck"]["test"]
+
+
+def test_arns_are_of_the_partition_in_which_the_stack_is(template):
+    """No ARN names the partition `aws` itself."""
+    assert "arn:aws:" not in json.dumps(template)
 
 
 def test_all_variables_of_the_production_settings_are_set(template):

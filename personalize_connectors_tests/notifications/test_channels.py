@@ -1,21 +1,17 @@
-"""Each channel against a real server: SNS and SQS of moto, an HTTP server, an SMTP server."""
+"""Channels against real servers: SNS and SQS of moto, and an HTTP server."""
 
-import email
 import json
 import socket
 import threading
-from email import policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
-from aiosmtpd.controller import Controller
 
-from personalize_connectors.errors import BadSettings
-from personalize_connectors.notifications.channels import NotSent, channels
-from personalize_connectors.notifications.message import Message
+from personalize_connectors.errors import BadSettings, DeliveryRefused
+from personalize_connectors.notifications.channels import channels
+from personalize_connectors.notifications.message import Message, NotSent
 from personalize_connectors.notifications.sensors import tell, told
-from personalize_connectors_tests.ports import free_ports
 
 MESSAGE = Message(
     "user_personalization/daily failed",
@@ -23,8 +19,9 @@ MESSAGE = Message(
     "what the text says",
     "http://ui.example/runs/1",
 )
-RECIPIENTS = ["ana@example.com", "ben@example.com"]
 SUBJECT, TEXT = MESSAGE.subject, MESSAGE.text
+ARN = "arn:aws:sns:eu-west-1:123456789012:nobody"
+SLACK = "CONNECTORS_SLACK_WEBHOOK_URL is no address; it is of the form https://host[:port]/path"
 
 
 class Webhook(BaseHTTPRequestHandler):
@@ -51,40 +48,15 @@ def webhook():
         thread.join()
 
 
-@pytest.fixture
-def mailbox():
-    """An SMTP server on loopback, and the letters that it took."""
-    letters, (port,) = [], free_ports(1)
-
-    class Handler:
-        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
-            del server, session
-            letters.append(
-                (envelope.rcpt_tos, email.message_from_bytes(envelope.content, policy=policy.default))
-            )
-            return "250 OK"
-
-    controller = Controller(Handler(), hostname="127.0.0.1", port=port)
-    controller.start()
-    yield f"smtp://127.0.0.1:{port}", letters
-    controller.stop()
-
-
 def only(environment):
     """The one channel that an environment names."""
     (channel,) = channels(environment)
     return channel
 
 
-def mail(server):
-    """The channel of e-mail to two recipients through a server."""
-    return only(
-        {
-            "CONNECTORS_EMAIL_TO": ", ".join(RECIPIENTS),
-            "CONNECTORS_EMAIL_FROM": "connectors@example.com",
-            "CONNECTORS_SMTP_URL": server,
-        }
-    )
+def never(_):
+    """Nobody waits to try again."""
+    raise AssertionError("it was tried again")
 
 
 def test_without_variables_there_is_no_channel():
@@ -106,12 +78,22 @@ def test_sns_publishes_to_the_topic():
     assert (body["Subject"], body["Message"]) == (SUBJECT, TEXT)
 
 
+def test_a_topic_that_is_not_there_is_told(s3, monkeypatch):
+    """The text names the topic, which is looked for in its own region, and what AWS says; somebody must act, so it is not tried again."""
+    del s3
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    why = told(only({"CONNECTORS_SNS_TOPIC_ARN": ARN}), MESSAGE, never)
+    assert isinstance(why, DeliveryRefused)
+    assert str(why).startswith(f"SNS topic {ARN}: An error occurred (NotFound)")
+
+
 @pytest.mark.usefixtures("s3")
-def test_a_topic_that_is_not_there_is_told():
-    """The text names the topic and what AWS says."""
-    topic = "arn:aws:sns:eu-west-1:123456789012:nobody"
-    with pytest.raises(NotSent, match=f"SNS topic {topic}: .*NotFound"):
-        only({"CONNECTORS_SNS_TOPIC_ARN": topic}).send(MESSAGE)
+def test_an_aws_that_does_not_answer_can_be_told_later(monkeypatch):
+    """That is no wrong setting."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(NotSent, match=f"SNS topic {ARN}: Could not connect"):
+        only({"CONNECTORS_SNS_TOPIC_ARN": ARN}).send(MESSAGE)
 
 
 def test_slack_gets_text_that_mentions_nobody(webhook):
@@ -128,7 +110,7 @@ def test_a_channel_is_tried_again(webhook):
     """Two refusals and then a success: the message has arrived, once."""
     webhook.statuses = [500, 503]
     channel = only({"CONNECTORS_SLACK_WEBHOOK_URL": f"http://127.0.0.1:{webhook.server_port}/T/secret"})
-    assert told(channel, MESSAGE, lambda _: None) == ""
+    assert told(channel, MESSAGE, lambda _: None) is None
     assert len(webhook.got) == 3
 
 
@@ -145,53 +127,60 @@ def test_a_channel_that_does_not_answer_holds_back_no_other(webhook, monkeypatch
     assert len(webhook.got) == 1
 
 
-def test_a_channel_that_refuses_is_told_without_its_secret(webhook):
-    """The webhook's address is a secret, and is in no text."""
-    webhook.statuses = [403] * 3
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, DeliveryRefused), (404, DeliveryRefused), (429, NotSent), (500, NotSent)]
+)
+def test_a_channel_that_refuses_is_told_without_its_secret(webhook, status, kind):
+    """The webhook's address is a secret, and is in no text; what is refused for good is not tried again."""
+    webhook.statuses = [status] * 3
     address = f"http://127.0.0.1:{webhook.server_port}/T/secret"
-    found = [
-        told(only({"CONNECTORS_SLACK_WEBHOOK_URL": url}), MESSAGE, lambda _: None)
-        for url in (address, "http://127.0.0.1:9/T/secret")
-    ]
-    assert found == ["the Slack webhook answered 403", "the Slack webhook did not answer (ConnectionError)"]
+    why = told(only({"CONNECTORS_SLACK_WEBHOOK_URL": address}), MESSAGE, lambda _: None)
+    assert (type(why), str(why)) == (kind, f"the Slack webhook answered {status}")
+    assert len(webhook.got) == (3 if kind is NotSent else 1)
 
 
-def test_mail_reaches_all_recipients(mailbox):
-    """One letter with subject and text for all of them."""
-    server, letters = mailbox
-    mail(server).send(MESSAGE)
-    ((recipients, letter),) = letters
-    assert recipients == RECIPIENTS
-    assert (letter["Subject"], letter["From"]) == (SUBJECT, "connectors@example.com")
-    assert letter.get_content().split() == TEXT.split()
-
-
-def test_a_line_break_in_a_subject_makes_no_header(mailbox):
-    """A subject is one line, whatever is in it."""
-    server, letters = mailbox
-    mail(server).send(Message("one\r\nBcc: all@example.com", ["text"], "nothing"))
-    ((recipients, letter),) = letters
-    assert (recipients, letter["Subject"], letter["Bcc"]) == (RECIPIENTS, "one Bcc: all@example.com", None)
-
-
-def test_a_mail_server_that_is_away_is_told_without_its_password():
-    """The address holds a password, and is in no text."""
-    why = told(mail("smtp://user:secret@127.0.0.1:9"), MESSAGE, lambda _: None)
-    assert why == "the mail server 127.0.0.1 did not take it (ConnectionRefusedError)"
+def test_a_webhook_that_is_away_is_told_without_its_secret():
+    """Nobody listens: the text says so, and not where."""
+    why = told(only({"CONNECTORS_SLACK_WEBHOOK_URL": "http://127.0.0.1:9/T/secret"}), MESSAGE, lambda _: None)
+    assert str(why) == "the Slack webhook did not answer (ConnectionError)"
 
 
 @pytest.mark.parametrize(
     ("environment", "text"),
     [
-        ({"CONNECTORS_SLACK_WEBHOOK_URL": "hooks"}, "CONNECTORS_SLACK_WEBHOOK_URL is no address"),
-        ({"CONNECTORS_EMAIL_TO": "a@b.c"}, "set CONNECTORS_SMTP_URL and CONNECTORS_EMAIL_FROM too"),
-        (
-            {"CONNECTORS_EMAIL_TO": "a@b.c", "CONNECTORS_EMAIL_FROM": "d@e.f", "CONNECTORS_SMTP_URL": "mail"},
-            r"CONNECTORS_SMTP_URL is of the form smtp\[s\]://",
+        *(
+            ({"CONNECTORS_SLACK_WEBHOOK_URL": url}, SLACK)
+            for url in (
+                "hooks",
+                "http:///x",
+                "https://[::1/secret",
+                "https://hooks.slack.com:secret/x",
+                "https://ho..st/secret",
+            )
         ),
+        *(
+            ({"CONNECTORS_SNS_TOPIC_ARN": arn}, f"CONNECTORS_SNS_TOPIC_ARN is {arn!r}; write the ARN of a ")
+            for arn in ("foo", "arn:aws:sqs:eu-west-1:123456789012:runs", f"{ARN}.fifo")
+        ),
+        ({"CONNECTORS_EMAIL_TO": "a@b.c"}, "CONNECTORS_EMAIL_TO is set; set CONNECTORS_SMTP_URL"),
     ],
 )
-def test_settings_that_cannot_be_used_are_told(environment, text):
-    """The error names the variable and what would be right."""
-    with pytest.raises(BadSettings, match=text):
-        channels(environment)
+def test_settings_that_cannot_be_used_are_one_failed_channel(environment, text):
+    """The channel says so itself, before and when it is used, and is not tried again; the text names the variable and what is right."""
+    channel = only(environment)
+    why = told(channel, MESSAGE, never)
+    assert (type(why), str(why)) == (BadSettings, channel.wrong)
+    assert channel.wrong.startswith(text)
+    assert "secret" not in channel.wrong
+
+
+def test_a_channel_with_wrong_settings_holds_back_no_other(webhook, monkeypatch):
+    """The others have the message, and the error that the tick shows is of this one only."""
+    monkeypatch.setenv("CONNECTORS_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{webhook.server_port}/T/secret")
+    monkeypatch.setenv("CONNECTORS_EMAIL_TO", "ana@example.com")
+    with pytest.raises(NotSent) as caught:
+        tell(MESSAGE)
+    assert str(caught.value) == (
+        f"{SUBJECT}: e-mail: CONNECTORS_EMAIL_TO is set; set CONNECTORS_SMTP_URL and CONNECTORS_EMAIL_FROM too"
+    )
+    assert len(webhook.got) == 1

@@ -4,6 +4,7 @@ import json
 import threading
 from http.server import HTTPServer
 
+import boto3
 import dagster as dg
 import pytest
 
@@ -45,6 +46,34 @@ def test_a_failure_is_told_with_its_words_and_the_link(shop):
     assert message.subject == f"{NAME} failed"
     assert message.lines[0].startswith("braze_sync: Braze answered 401")
     assert message.text.endswith(f"\nhttp://ui.example/runs/{run.run_id}")
+
+
+def test_a_key_of_the_parameter_store_is_blamed_on_its_parameter(shop, s3, monkeypatch):
+    """A key that Braze refuses is told by the parameter that it came from, not by a variable that nobody set."""
+    del s3
+    ssm, path = boto3.client("ssm"), "/stage/personalize-connectors/braze/api-key"
+    ssm.put_parameter(Name=path, Value="a-wrong-key-0123456789", Type="SecureString")
+    monkeypatch.setenv("ENVIRONMENT_NAME", "stage")
+    monkeypatch.setenv("BRAZE_API_KEY", "")
+    assert not shop.run(PERSONAL, 0).success
+    message = of_failure(shop.instance, last_run(shop), "")
+    ssm.delete_parameter(Name=path)
+    assert f"the key in the SSM parameter {path} is not valid at BRAZE_REST_ENDPOINT_URL" in message.lines[0]
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_ENDPOINT_URL", "notaurl"), ("AWS_PROFILE", "nope")])
+@pytest.mark.usefixtures("s3")
+def test_aws_settings_that_cannot_be_used_are_not_retried(shop, monkeypatch, name, value):
+    """The text says which they are, and the next run would be the same."""
+    monkeypatch.setenv("BRAZE_API_KEY", "")
+    monkeypatch.setenv(name, value)
+    assert not shop.run(PERSONAL, 0).success
+    message = of_failure(shop.instance, last_run(shop), "")
+    said = (
+        "batch_inference_raw: the SSM parameters /prod/personalize-connectors/braze/api-key were not read: "
+    )
+    assert message.lines[0].startswith(said)
+    assert NEVER_AGAIN.items() <= last_run(shop).tags.items()
 
 
 def test_a_blocking_check_is_told_as_such(shop):

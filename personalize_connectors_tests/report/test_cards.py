@@ -31,6 +31,13 @@ from personalize_connectors.report.cards import item_card
             ("", "", "https://a.example/1.webp?x", "a.example"),
         ),
         ({"itemId": "1", "image": "javascript:alert(1)"}, ("", "", "", "not a web address")),
+        ({"itemId": "1", "image": "https://user:pw@a.example/x.png"}, ("", "", "", "not a web address")),
+        ({"itemId": "1", "image": "https:///user:pw@a.example/x.png"}, ("", "", "", "not a web address")),
+        ({"itemId": "1", "image": "https://us\ner:pw@a.example/x.png"}, ("", "", "", "not a web address")),
+        (
+            {"itemId": "1", "image": "https://a.example/@/x.png"},
+            ("", "", "https://a.example/@/x.png", "a.example"),
+        ),
         ({"itemId": "1", "image": "data:image/png;base64,AAAA"}, ("", "", "", "not a web address")),
         ({"itemId": "1", "image": "https://[::1/x"}, ("", "", "https://[::1/x", "not a web address")),
         ({"itemId": "1", "image": "//a.example/x.png"}, ("", "", "", "")),
