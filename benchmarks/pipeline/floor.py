@@ -10,57 +10,58 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from benchmarks.pipeline.inputs import DAYS, JOB, output_folder
 from personalize_connectors import layout
-from personalize_connectors.installation import Installation
 
 _PART = 256 << 20
 _BLOCK = 1 << 20
+_COMPRESSIONS = {".zst": "zstd", ".gz": "gzip", ".json": None}
 
 
-def floor(day: str) -> dict[str, float]:
-    """Seconds to read, seconds to write, and the bytes of both."""
-    bucket = Installation().bucket
-    root = bucket.local
-    assert root, "the floor is that of a local disk"
-    records = sorted((root / layout.output(DAYS[day], "braze")).glob("*.json.zst"))
-    part, size = _text(records)
-    read = _read([*output_folder(root, day).iterdir(), *(root / layout.metadata_folder(JOB)).iterdir()])
+def floor(root: Path, day: str) -> dict[str, float]:
+    """Seconds to read and to write, and the bytes of both, of a day whose records are there."""
+    records = sorted((root / layout.output(DAYS[day], "braze")).glob("*.json*"))
+    compression = _COMPRESSIONS[records[0].suffix]
+    part, size = _text(records, compression)
+    inputs = [*output_folder(root, DAYS[day]).iterdir(), *(root / layout.metadata_folder(JOB)).iterdir()]
     started = time.perf_counter()
-    with tempfile.NamedTemporaryFile(dir=root) as file, pa.CompressedOutputStream(file, "zstd") as sink:
+    read = sum(len(block) for path in inputs for block in _blocks(path, None))
+    between = time.perf_counter()
+    with (
+        tempfile.NamedTemporaryFile(dir=root) as file,
+        pa.output_stream(file.name, compression=compression) as sink,
+    ):
         for start in range(0, size, len(part) or 1):
             sink.write(part[: size - start])
-    return {**read, "write_seconds": time.perf_counter() - started, "text_bytes": size}
+    done = time.perf_counter()
+    return {"read_seconds": between - started, "write_seconds": done - between, "read": read, "text": size}
 
 
-def _read(paths: list[Path]) -> dict[str, float]:
-    started, size = time.perf_counter(), 0
-    for path in paths:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                size += len(block)
-    return {"read_seconds": time.perf_counter() - started, "input_bytes": size}
-
-
-def _text(paths: list[Path]) -> tuple[memoryview, int]:
+def _text(paths: list[Path], compression: str | None) -> tuple[memoryview, int]:
     """The first part of the text, and how long all of it is."""
     part, size = bytearray(), 0
     for path in paths:
-        with pa.input_stream(str(path), compression="zstd") as stream:
-            while block := stream.read(_BLOCK):
-                size += len(block)
-                if len(part) < _PART:
-                    part += block
+        for block in _blocks(path, compression):
+            size += len(block)
+            if len(part) < _PART:
+                part += block
     return memoryview(bytes(part)), size
 
 
+def _blocks(path: Path, compression: str | None) -> Iterator[bytes]:
+    with pa.input_stream(str(path), compression=compression) as stream:
+        while block := stream.read(_BLOCK):
+            yield block
+
+
 def main() -> None:
-    """`DAY`; prints the figures as JSON."""
-    print(json.dumps(floor(sys.argv[1])))
+    """`ROOT DAY`; prints the figures as JSON."""
+    print(json.dumps(floor(Path(sys.argv[1]), sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,33 +20,59 @@ DAYS = {
     "quiet": JobRun(JOB, datetime(2026, 11, 2, 3, tzinfo=UTC)),
     "normal": JobRun(JOB, datetime(2026, 11, 3, 3, tzinfo=UTC)),
 }
+AGAIN = JobRun(
+    JOB, datetime(2026, 11, 4, 3, tzinfo=UTC)
+)  # the normal day's batch output once more: another quiet day
 CHANGED = 20  # on the normal day one user in so many has another list
+FIELDS = ("name", "price", "brand", "category", "url", "image")
 _FILES = 4
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large the inputs are: users, items, and items in a list."""
+    """How large the inputs are, and how the records are stored.
+
+    Attributes:
+        users: How many users there are.
+        items: How many items have metadata.
+        length: How many of them are in each list.
+        compression: `recordCompression`.
+    """
 
     users: int
     items: int
     length: int
+    compression: str = "zstd"
+
+    def __str__(self) -> str:
+        return f"{self.users:,} users x {self.length} of {self.items:,} items x {len(FIELDS)} fields"
 
 
 def write_inputs(root: Path, size: Size) -> None:
     """Write the job, its item metadata, and the batch outputs of the three days below a folder."""
-    config = {"batchInferencePath": "outputs", "settleSeconds": 0, "itemsPerUser": size.length}
-    config["connectors"] = {"braze": {"itemMetadataFields": ["name", "price", "brand", "category", "url", "image"]}}
+    config = {
+        "batchInferencePath": "outputs",
+        "settleSeconds": 0,
+        "itemsPerUser": size.length,
+        "recordCompression": size.compression,
+        "connectors": {"braze": {"itemMetadataFields": FIELDS}},
+    }
     _write(root / layout.config_file(JOB), json.dumps(config))
     with duckdb.connect() as session:
         _write_metadata(session, root / layout.metadata_folder(JOB), size)
-        for day in DAYS:
-            _write_output(session, output_folder(root, day), size, day)
+        for day, run in DAYS.items():
+            _write_output(session, output_folder(root, run), size, day)
 
 
-def output_folder(root: Path, day: str) -> Path:
-    """The batch output of a day."""
-    return root / "outputs" / f"batch_daily_{DAYS[day].run_at:%Y_%m_%d_%H_%M_%S}"
+def fresh_bucket(inputs: Path, root: Path) -> None:
+    """Give a folder the same inputs, by links, and nothing that a run left."""
+    shutil.copytree(inputs, root, copy_function=os.link)
+    shutil.copytree(output_folder(root, DAYS["normal"]), output_folder(root, AGAIN), copy_function=os.link)
+
+
+def output_folder(root: Path, run: JobRun) -> Path:
+    """The batch output of a run."""
+    return root / "outputs" / f"batch_daily_{run.run_at:%Y_%m_%d_%H_%M_%S}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,10 +1,18 @@
-"""One stage of one day in this process, measured from outside of Dagster's own cost and with it."""
+"""One stage of a day, or all of it, in this process; and receipts as if the destination had accepted all of a day.
+
+    python -m benchmarks.pipeline.stage DAY whole | accept | STAGE
+
+Seconds are those of Dagster's run, without its imports. Nothing is delivered.
+"""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -19,55 +27,66 @@ from personalize_connectors.folders import open_folder
 from personalize_connectors.installation import Installation
 from personalize_connectors.partitions import register
 
-STAGES = ("batch_inference_raw", "inference_errors", "user_recommendations", "decorated_recommendations")
+STAGES = ("batch_inference_raw", "inference_errors", "user_recommendations", DECORATED)
 STATE = "connector_state"
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_stage(day: str, stages: list[str]) -> dict[str, float]:
-    """Materialize some assets of a day in this process; gives seconds, peak memory, and bytes read and written."""
-    before = _bytes_moved()
+def run_whole(day: str) -> dict[str, float]:
+    """All stages of a day in this process; the receipts between them are another's work and not in the figures."""
     with dg.DagsterInstance.ephemeral() as instance:
-        register(instance, "grid", DAYS[day])
-        job = defs.resolve_job_def(JOB)
-        started = time.perf_counter()
-        job.execute_in_process(
-            instance=instance,
-            partition_key=DAYS[day].key,
-            asset_selection=[dg.AssetKey(stage) for stage in stages],
-            run_config=QUIET,
-        )
-        seconds = time.perf_counter() - started
-    after = _bytes_moved()
-    moved = {name: after[name] - before[name] for name in after}
-    return {"seconds": seconds, "peak": _peak_memory(), "read": moved["rchar"], "written": moved["wchar"]}
+        moved = _materialize(instance, day, STAGES)
+        subprocess.run([sys.executable, "-m", __spec__.name, day, "accept"], check=True)
+        moved += _materialize(instance, day, [STATE])
+    return {**moved, "peak": _peak_memory()}
 
 
-def accept_all(day: str) -> dict[str, float]:
-    """Write receipts as if the destination had accepted every record of a day; that is no stage, and not timed."""
+def run_stage(day: str, stage: str) -> dict[str, float]:
+    """One stage of a day in this process."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        return {**_materialize(instance, day, [stage]), "peak": _peak_memory()}
+
+
+def _materialize(instance: dg.DagsterInstance, day: str, assets: Sequence[str]) -> Counter[str]:
+    """Seconds, and the bytes that were read and written."""
+    register(instance, "grid", DAYS[day])
+    before, started = _bytes_moved(), time.perf_counter()
+    defs.resolve_job_def(JOB).execute_in_process(
+        instance=instance,
+        partition_key=DAYS[day].key,
+        asset_selection=[dg.AssetKey(asset) for asset in assets],
+        run_config=_QUIET,
+    )
+    seconds, after = time.perf_counter() - started, _bytes_moved()
+    return Counter({"seconds": seconds, **{name: after[name] - before[name] for name in after}})
+
+
+def accept_all(day: str) -> None:
+    """Write receipts as if the destination had accepted every record of a day."""
     run, bucket = DAYS[day], Installation().bucket
     folder = layout.delivered_run(run, "braze", "receipts")
     scan = open_folder(bucket, layout.stage(run, DECORATED)).scan("braze")
     for batch in scan.to_batches(columns=["user_id", "fingerprint", "points"], batch_size=1 << 20):
-        rows = len(batch)
-        columns = {
-            **{name: batch[name] for name in batch.schema.names},
-            "status": pa.repeat("accepted", rows),
-            "text": pa.repeat("", rows),
-            "request": pa.repeat("benchmark", rows),
-            "attempt": pa.repeat(pa.scalar(1, pa.int32()), rows),
-            "answered_at": pa.repeat(pa.scalar(run.run_at, SCHEMA.field("answered_at").type), rows),
-            "delivery": pa.repeat("benchmark", rows),
-            "sent_again": pa.repeat(pa.scalar(0, pa.int32()), rows),
+        told = {
+            "status": "accepted",
+            "text": "",
+            "request": "benchmark",
+            "attempt": 1,
+            "answered_at": run.run_at,
+            "delivery": "benchmark",
+            "sent_again": 0,
         }
+        columns = {
+            name: pa.repeat(pa.scalar(told[name], SCHEMA.field(name).type), len(batch)) for name in told
+        }
+        columns |= {name: batch[name] for name in batch.schema.names}
         table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
         write_receipts(bucket, receipts_file(folder, "benchmark"), table)
-    return {}
 
 
 def _bytes_moved() -> dict[str, int]:
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return {name: int(value) for name, value in (line.split(": ") for line in lines)}
+    lines = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return {"read": int(lines["rchar"]), "written": int(lines["wchar"])}
 
 
 def _peak_memory() -> int:
@@ -78,9 +97,12 @@ def _peak_memory() -> int:
 
 
 def main() -> None:
-    """`DAY accept` or `DAY STAGE ...`; prints the figures as JSON."""
-    day, *stages = sys.argv[1:]
-    print(json.dumps(accept_all(day) if stages == ["accept"] else run_stage(day, stages)))
+    """Prints the figures as JSON."""
+    day, what = sys.argv[1:]
+    if what == "accept":
+        accept_all(day)
+    else:
+        print(json.dumps(run_whole(day) if what == "whole" else run_stage(day, what)))
 
 
 if __name__ == "__main__":
