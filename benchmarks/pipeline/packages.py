@@ -40,13 +40,10 @@ class Package:
         """What a module of `benchmarks.pipeline` prints in a fresh process."""
         command = [sys.executable, "-m", f"benchmarks.pipeline.{module}", *arguments]
         done = subprocess.run(
-            command,
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env=self.environment(root),
+            command, check=False, capture_output=True, text=True, cwd=self.folder, env=self.environment(root)
         )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
         return found
 
