@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-delivery bench-sensor bench-landing bench-small-files soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-spark-baseline bench-scale bench-delivery bench-sensor bench-landing bench-small-files soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -18,7 +18,9 @@ help:
 	@echo "make test-s3  run the demo and a landing batch output on an S3 server"
 	@echo "make test-production  run the processes of deploy/ on PostgreSQL, and kill them"
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
-	@echo "make bench  time the stages on 200,000 users"
+	@echo "make bench  measure three days of the pipeline against their floor; ARGS=\"--users 1000000 --items 100000 --compare COMMIT\""
+	@echo "make bench-spark-baseline  the same, and the same job in plain PySpark (needs Java 17)"
+	@echo "make bench-scale  time the sensor, the commands and the UI with 200 jobs and up to 50,000 past runs"
 	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
 	@echo "make bench-small-files  read 10,000 item metadata files from an S3 that answers late"
 	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
@@ -72,7 +74,14 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.stages $(ARGS)
+	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+
+bench-spark-baseline: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[benchmark]"
+	$(BIN)/python -m benchmarks.pipeline --spark $(ARGS)
+
+bench-scale: $(INSTALLED)
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 bench-delivery: $(INSTALLED)
 	$(BIN)/python -m benchmarks.delivery $(ARGS)

@@ -1,0 +1,82 @@
+"""How fast the pipeline is, and how large, on three days: the first run, a quiet day (nobody changed), a normal day (5 % changed).
+
+    python -m benchmarks.pipeline [--users N ...] [--items N ...] [--length N ...] [--rounds N]
+        [--compare COMMIT] [--spark] [--keep FOLDER]
+
+Each stage runs in a process of its own, then a whole run does in one, which is what the ratios are of. Nothing is delivered: between
+decorating and the state, receipts are written as if the destination had accepted everything; that is not timed. The floor of a day is
+the time to read its input and to push its output's text through the same compressor to the same disk. With several rounds, figures
+are medians. CONNECTORS_MEMORY_LIMIT bounds the engine as in any run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.pipeline.inputs import DAYS, Size, write_inputs
+from benchmarks.pipeline.measure import Measured, measure_round
+from benchmarks.pipeline.packages import OURS, Package, other_package
+from benchmarks.pipeline.show import day_table, target_table, targets
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.pipeline",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--users", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--items", type=int, nargs="+", default=[10_000])
+    parser.add_argument("--length", type=int, nargs="+", default=[25], help="items in a list")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--compression", choices=("none", "gzip", "zstd"), default="zstd", help="of records")
+    parser.add_argument("--compare", metavar="COMMIT", help="measure the package of another commit as well")
+    parser.add_argument("--spark", action="store_true", help="run the same job in plain PySpark as well")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the inputs there, and use them again"
+    )
+    given = parser.parse_args()
+    sizes = [Size(*numbers, given.compression) for numbers in product(given.users, given.items, given.length)]
+    console = Console(width=None if os.isatty(1) else 150)
+    with ExitStack() as stack:
+        packages = [OURS, *([stack.enter_context(other_package(given.compare))] if given.compare else [])]
+        found = [_measure(size, packages, given, console) for size in sizes]
+    console.print(target_table(targets(found)))
+
+
+def _measure(size: Size, packages: list[Package], given: argparse.Namespace, console: Console) -> Measured:
+    """Measure one size, and show it."""
+    measured = Measured(size)
+    progress = Console(stderr=True)
+    with ExitStack() as stack, progress.status("inputs") as status:
+        folder = given.keep or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-"))
+        )
+        inputs = _inputs(folder, size)
+        for _ in range(given.rounds):
+            measure_round(measured, inputs, packages, status.update, spark=given.spark)
+    console.print(*(day_table(measured, day, [package.name for package in packages]) for day in DAYS))
+    return measured
+
+
+def _inputs(folder: Path, size: Size) -> Path:
+    """The inputs of a size below a folder; those that are there are used again."""
+    inputs = folder / "-".join(str(value) for value in asdict(size).values())
+    if not inputs.exists():
+        half = inputs.with_suffix(".half")
+        write_inputs(half, size)
+        half.rename(inputs)
+    return inputs
+
+
+if __name__ == "__main__":
+    main()

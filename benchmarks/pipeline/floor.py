@@ -1,0 +1,68 @@
+"""The floor: the time to read a day's input, and to push its output's text through the same compressor to the same disk.
+
+Nothing happens in between. The text is that of the run's own records, of which a part is held in memory and written again and again,
+so that no time goes into making it; the part is larger than what the compressor looks back.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from benchmarks.pipeline.inputs import DAYS, JOB, output_folder
+from personalize_connectors import layout
+
+_PART = 256 << 20
+_BLOCK = 1 << 20
+_COMPRESSIONS = {".zst": "zstd", ".gz": "gzip", ".json": None}
+
+
+def floor(root: Path, day: str) -> dict[str, float]:
+    """Seconds to read and to write, and the bytes of both, of a day whose records are there."""
+    records = sorted((root / layout.output(DAYS[day], "braze")).glob("*.json*"))
+    compression = _COMPRESSIONS[records[0].suffix]
+    part, size = _text(records, compression)
+    inputs = [*output_folder(root, DAYS[day]).iterdir(), *(root / layout.metadata_folder(JOB)).iterdir()]
+    started = time.perf_counter()
+    read = sum(len(block) for path in inputs for block in _blocks(path, None))
+    between = time.perf_counter()
+    with (
+        tempfile.NamedTemporaryFile(dir=root) as file,
+        pa.output_stream(file.name, compression=compression) as sink,
+    ):
+        for start in range(0, size, len(part) or 1):
+            sink.write(part[: size - start])
+    done = time.perf_counter()
+    return {"read_seconds": between - started, "write_seconds": done - between, "read": read, "text": size}
+
+
+def _text(paths: list[Path], compression: str | None) -> tuple[memoryview, int]:
+    """The first part of the text, and how long all of it is."""
+    part, size = bytearray(), 0
+    for path in paths:
+        for block in _blocks(path, compression):
+            size += len(block)
+            if len(part) < _PART:
+                part += block
+    return memoryview(bytes(part)), size
+
+
+def _blocks(path: Path, compression: str | None) -> Iterator[bytes]:
+    with pa.input_stream(str(path), compression=compression) as stream:
+        while block := stream.read(_BLOCK):
+            yield block
+
+
+def main() -> None:
+    """`ROOT DAY`; prints the figures as JSON."""
+    print(json.dumps(floor(Path(sys.argv[1]), sys.argv[2])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The package that is measured: this checkout's, or that of another commit beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_CHECKOUT = Path(__file__).parents[2]
+# Stages only look whether these are there.
+_NOWHERE = {"BRAZE_REST_ENDPOINT_URL": "http://127.0.0.1:9", "BRAZE_API_KEY": "benchmark"}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package to measure.
+
+    Attributes:
+        name: The commit, as it was given.
+        folder: Holds `personalize_connectors`, and this checkout's `benchmarks`.
+    """
+
+    name: str
+    folder: Path
+
+    def environment(self, root: Path) -> dict[str, str]:
+        """The environment of a process that uses it on a bucket."""
+        path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        told = {"PYTHONPATH": path, "CONNECTORS_ROOT": str(root)}
+        return {**_NOWHERE, **os.environ, **told}
+
+    def figures(self, root: Path, module: str, *arguments: str) -> dict[str, Any]:
+        """What a module of `benchmarks.pipeline` prints in a fresh process."""
+        command = [sys.executable, "-m", f"benchmarks.pipeline.{module}", *arguments]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=self.folder, env=self.environment(root)
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+        return found
+
+
+OURS = Package("ours", _CHECKOUT)
+
+
+@contextmanager
+def other_package(commit: str) -> Iterator[Package]:
+    """The package of another commit, in a temporary folder; it must have the assets and folders that the benchmark uses."""
+    with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as name:
+        folder = Path(name)
+        archive = ["git", "-C", str(_CHECKOUT), "archive", commit, "personalize_connectors"]
+        packed = subprocess.run(archive, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "-x", "-C", name], check=True, input=packed)
+        (folder / "benchmarks").symlink_to(_CHECKOUT / "benchmarks")
+        yield Package(commit, folder)
