@@ -61,7 +61,7 @@ class Folder:
         """Columns of one frame, in which lists of ids are places in a dictionary, as the files keep them (`engine.ids`)."""
         lists = [f"{column}.list.element" for column in columns]
         scan = self.storage.dataset(self._tables(name), coded=lists)
-        return scan.to_batches(
+        yield from scan.to_batches(
             columns=list(columns), batch_size=ROWS_PER_GROUP, batch_readahead=2, fragment_readahead=1
         )
 

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from personalize_connectors.engine.ids import in_dictionary, is_text
 from personalize_connectors.storage import Storage
 from personalize_connectors.written_file import WrittenFile, written_file
 
@@ -29,6 +30,7 @@ class TableFile:
 
     file: WrittenFile
     writer: pq.ParquetWriter
+    schema: pa.Schema
     encoding: ThreadPoolExecutor
     group: list[pa.RecordBatch] = field(default_factory=list)
     pending: Future[None] | None = None
@@ -50,39 +52,59 @@ class TableFile:
         """Hand over what was taken, once the row group before is encoded; its error is raised here."""
         self.settle()
         if self.group:
-            table = pa.Table.from_batches(self.group)
-            self.group = []
-            self.pending = self.encoding.submit(self._encode, table)
+            group, self.group = self.group, []
+            self.pending = self.encoding.submit(self._encode, group)
 
     def settle(self) -> None:
         """Wait until nothing is being encoded."""
         if self.pending:
             self.pending.result()
 
-    def _encode(self, table: pa.Table) -> None:
-        # One dictionary in all chunks, else the ids are put into one anew.
-        self.writer.write_table(table.unify_dictionaries(), row_group_size=len(table))
+    def _encode(self, group: list[pa.RecordBatch]) -> None:
+        columns = [_one([batch[name] for batch in group]) for name in self.schema.names]
+        table = pa.table(
+            [column.cast(field.type) for column, field in zip(columns, self.schema, strict=True)],
+            schema=self.schema,
+        )
+        self.writer.write_table(table, row_group_size=len(table))
+
+
+def _one(chunks: list[pa.Array]) -> pa.Array:
+    """One array of some; lists of ids have one dictionary."""
+    if {chunk.type for chunk in chunks} == {chunks[0].type} and is_text(chunks[0].type):
+        return in_dictionary(pa.concat_arrays(chunks))
+    coded = [in_dictionary(chunk) if is_text(chunk.type) else chunk for chunk in chunks]
+    return pa.chunked_array(coded).unify_dictionaries().combine_chunks()
+
+
+def _stored(schema: pa.Schema) -> pa.Schema:
+    """The columns as they are handed to Parquet: lists of ids in a dictionary."""
+    ids = pa.list_(pa.field("element", pa.dictionary(pa.int32(), pa.string())))
+    return pa.schema([field.with_type(ids) if is_text(field.type) else field for field in schema])
 
 
 @contextmanager
 def table_file(storage: Storage, path: str, schema: pa.Schema) -> Iterator[TableFile]:
     """Write a Parquet file, which is there when the block ends. Batches may have lists of ids as text or in a dictionary."""
-    ids = [column.name for column in schema if column.type == pa.list_(pa.string())]
+    ids = [f"{column.name}.list.element" for column in schema if is_text(column.type)]
+    stored = _stored(schema)
     with (
         written_file(storage, path) as file,
         pq.ParquetWriter(
             file.sink,
-            schema,
+            stored,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[f"{name}.list.element" for name in ids],
+            use_dictionary=ids,
             dictionary_pagesize_limit=_LARGEST_DICTIONARY,
-            write_statistics=[name for name in schema.names if not pa.types.is_nested(schema.field(name).type)],
+            write_statistics=[
+                name for name in schema.names if not pa.types.is_nested(schema.field(name).type)
+            ],
             store_schema=False,
         ) as writer,
         ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
     ):
-        table = TableFile(file, writer, encoding)
+        table = TableFile(file, writer, stored, encoding)
         yield table
         table.end_group()
         table.settle()

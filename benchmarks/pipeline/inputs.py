@@ -34,7 +34,9 @@ class Size:
 def write_inputs(root: Path, size: Size) -> None:
     """Write the job, its item metadata, and the batch outputs of the three days below a folder."""
     config = {"batchInferencePath": "outputs", "settleSeconds": 0, "itemsPerUser": size.length}
-    config["connectors"] = {"braze": {"itemMetadataFields": ["name", "price", "brand", "category", "url", "image"]}}
+    config["connectors"] = {
+        "braze": {"itemMetadataFields": ["name", "price", "brand", "category", "url", "image"]}
+    }
     _write(root / layout.config_file(JOB), json.dumps(config))
     with duckdb.connect() as session:
         _write_metadata(session, root / layout.metadata_folder(JOB), size)
