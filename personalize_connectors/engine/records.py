@@ -83,7 +83,7 @@ def _heads(job_type: str, rows: pa.RecordBatch) -> pa.Array:
 
 
 def _query_items(queries: pa.ListArray) -> pa.Array:
-    names = json_strings(queries.flatten())
+    names = json_strings(queries.flatten().cast(pa.string()))
     counts = lengths(queries)
     lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32()), names)
     texts = pc.binary_join(lists, ",")
