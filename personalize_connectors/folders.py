@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from personalize_connectors.engine.frame import Frame
 from personalize_connectors.errors import NotFound
 from personalize_connectors.layout import SUCCESS
-from personalize_connectors.storage import Sink, Storage
+from personalize_connectors.line_file import line_ending, line_file
+from personalize_connectors.storage import Storage
+from personalize_connectors.table_file import ROWS_PER_GROUP, table_file
 
 _ROWS_PER_FILE = 1_000_000
-_ENDINGS = {"none": ".json", "gzip": ".json.gz", "zstd": ".json.zst"}
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,19 @@ class Folder:
 
     def scan(self, name: str = "part") -> ds.Dataset:
         """A lazy scan of one frame's Parquet files."""
-        files = [
-            entry["name"] for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)
-        ]
-        return self.storage.dataset([f"{self.path}/{file}" for file in files])
+        return self.storage.dataset(self._tables(name))
+
+    def coded(self, columns: Sequence[str], name: str = "part") -> Iterator[pa.RecordBatch]:
+        """Columns of one frame, in which lists of ids are places in a dictionary, as the files keep them (`engine.ids`)."""
+        lists = [f"{column}.list.element" for column in columns]
+        scan = self.storage.dataset(self._tables(name), coded=lists)
+        yield from scan.to_batches(
+            columns=list(columns), batch_size=ROWS_PER_GROUP, batch_readahead=2, fragment_readahead=1
+        )
+
+    def _tables(self, name: str) -> list[str]:
+        entries = (entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry))
+        return [f"{self.path}/{entry['name']}" for entry in entries]
 
 
 def _is_table(entry: dict[str, Any]) -> bool:
@@ -131,115 +137,24 @@ def _write_part(
     storage: Storage, frame: Frame, part: Iterable[pa.RecordBatch], name: str, written: dict[str, _Written]
 ) -> None:
     """One Parquet file and, where the frame has lines, the file of lines beside it."""
-    columns = [column for column in frame.schema.names if not frame.lines or column != frame.lines.column]
-    schema = pa.schema([frame.schema.field(column) for column in columns])
+    lines_of = frame.lines
     with ExitStack() as stack:
-        table = stack.enter_context(_file(storage, frame, frame.folder, f"{name}.parquet", written))
-        writer = stack.enter_context(
-            pq.ParquetWriter(
-                table.sink, schema, compression="zstd", compression_level=1, use_dictionary=False
-            )
-        )
-        lines = stack.enter_context(_LineWriter.open(storage, frame, name, written)) if frame.lines else None
+        path = f"{frame.folder}/{name}.parquet"
+        table = stack.enter_context(table_file(storage, path, frame.schema_of_table))
+        lines = None
+        if lines_of:
+            path = f"{lines_of.folder}/{name}{line_ending(lines_of.compression)}"
+            lines = stack.enter_context(line_file(storage, path, lines_of.compression))
         for batch in part:
             if not len(batch):
                 continue
-            table.entry["rows"] += len(batch)
-            if lines and frame.lines:
-                lines.write(batch[frame.lines.column])
-            writer.write_batch(batch.select(columns))
-
-
-@dataclass
-class _OpenFile:
-    """A file being written and its entry in the manifest."""
-
-    sink: pa.NativeFile
-    entry: dict[str, Any]
-
-
-class _Tee:
-    """A file for Arrow that counts and digests what goes through."""
-
-    closed = False
-
-    def __init__(self, sink: Sink, entry: dict[str, Any]) -> None:
-        self._sink, self._entry, self._digest = sink, entry, hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        view = memoryview(data).cast("B")
-        self._digest.update(view)
-        self._entry["bytes"] += len(view)
-        self._sink.write(view)
-        return len(view)
-
-    def flush(self) -> None:
-        """Nothing is held here."""
-
-    def close(self) -> None:
-        self._entry["sha256"] = self._digest.hexdigest()
-        self.closed = True
-
-
-@contextmanager
-def _file(
-    storage: Storage, frame: Frame, folder: str, name: str, written: dict[str, _Written]
-) -> Iterator[_OpenFile]:
-    entry = {"name": name, "frame": frame.name, "rows": 0, "bytes": 0}
-    with storage.writer(f"{folder}/{name}") as file:
-        tee = _Tee(file, entry)
-        with pa.PythonFile(tee, mode="w") as sink:
-            yield _OpenFile(sink, entry)
-    written[folder].files.append(entry)
-
-
-@dataclass
-class _LineWriter:
-    """Writes and compresses lines on a thread of its own, one batch behind the one that is being made."""
-
-    file: _OpenFile
-    sink: pa.NativeFile
-    thread: ThreadPoolExecutor
-    pending: Future[None] | None = None
-
-    @classmethod
-    @contextmanager
-    def open(
-        cls, storage: Storage, frame: Frame, name: str, written: dict[str, _Written]
-    ) -> Iterator[_LineWriter]:
-        assert frame.lines  # noqa: S101 - only called for frames with lines
-        form = frame.lines.compression
-        with ExitStack() as stack:
-            file = stack.enter_context(
-                _file(storage, frame, frame.lines.folder, f"{name}{_ENDINGS[form]}", written)
-            )
-            sink = (
-                file.sink
-                if form == "none"
-                else stack.enter_context(pa.CompressedOutputStream(file.sink, form))
-            )
-            thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="lines"))
-            writer = cls(file, sink, thread)
-            yield writer
-            writer.settle()
-
-    def write(self, column: pa.Array) -> None:
-        """Take the lines of one batch; they stand one after the other in the column's buffer."""
-        self.settle()
-        self.file.entry["rows"] += len(column)
-        self.pending = self.thread.submit(self._write, column)
-
-    def settle(self) -> None:
-        """Wait for the batch before; its error is raised here."""
-        if self.pending:
-            self.pending.result()
-
-    def _write(self, column: pa.Array) -> None:
-        column = column.cast(pa.large_binary())
-        _, offsets, data = column.buffers()
-        places = np.frombuffer(offsets, np.int64)
-        first = places[column.offset]
-        self.sink.write(data.slice(first, places[column.offset + len(column)] - first))
+            if lines and lines_of:
+                lines.write(batch[lines_of.column])
+                batch = batch.drop_columns([lines_of.column])  # noqa: PLW2901 - what is left of it
+            table.write(batch)
+    written[frame.folder].files.append({**table.entry, "frame": frame.name})
+    if lines and lines_of:
+        written[lines_of.folder].files.append({**lines.entry, "frame": frame.name})
 
 
 def _finish(storage: Storage, path: str, content: _Written) -> None:

@@ -192,11 +192,14 @@ class Storage:
             return None
         return found if isinstance(found, dict) else None
 
-    def dataset(self, paths: list[str], schema: pa.Schema | None = None) -> ds.Dataset:
-        """A lazy scan of Parquet files."""
+    def dataset(
+        self, paths: list[str], schema: pa.Schema | None = None, coded: Sequence[str] = ()
+    ) -> ds.Dataset:
+        """A lazy scan of Parquet files; the columns `coded` come as places in a dictionary."""
         places = [self._place(path) for path in paths]
         files = fs.LocalFileSystem() if self.local else scanned_files(self.store, paths)
-        return ds.dataset(places, schema=schema, format="parquet", filesystem=files)
+        form = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=list(coded)))
+        return ds.dataset(places, schema=schema, format=form, filesystem=files)
 
     def _pages(self, prefix: str, first: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Pages of a listing from a place on; from the first key that the store cannot name, without such keys."""

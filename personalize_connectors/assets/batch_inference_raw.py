@@ -9,10 +9,11 @@ import dagster as dg
 
 from personalize_connectors import layout
 from personalize_connectors.assets.preview import column_schema, table
-from personalize_connectors.assets.raw_lines import ASSET, SCHEMA, raw_lines
+from personalize_connectors.assets.raw_lines import ASSET, raw_lines
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.credentials import find_destination
 from personalize_connectors.delivery.lease import refuse_while_delivering
+from personalize_connectors.engine.batch_output import SCHEMA
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata

@@ -108,7 +108,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
             job_config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
             for name in job_config.connectors:
                 refuse_while_delivering(bucket, layout.lease(run.job, name), run.key)
-            items = recommended_items(session, user_recommendations, metadata)
+            items = recommended_items(user_recommendations, metadata)
             allowance = Allowance(removals=config.allow_removals, redrive=config.redrive)
             decorations = decorate(session, bucket, run, job_config, user_recommendations, items, allowance)
             for name, decoration in decorations.items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
@@ -17,9 +17,12 @@ from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.delivery.state import accepted_state, find_accepted, rejected_in_run
+from personalize_connectors.engine.chosen import SCHEMA as CHOSEN
+from personalize_connectors.engine.chosen import chosen
 from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 from personalize_connectors.engine.fingerprints import fingerprints
-from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame, batches
+from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame
+from personalize_connectors.engine.ids import distinct
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
 from personalize_connectors.engine.item_documents import Selection, render, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
@@ -33,18 +36,10 @@ ASSET = "decorated_recommendations"
 # The frames of `user_recommendations`, and what its manifest says of lines that name nobody.
 LISTS, PRESENT, NAMELESS_LINES = "part", "present", "lines_naming_nobody"
 
-_ROWS = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("fingerprint", pa.binary()),
-        ("points", pa.int64()),
-        ("change", pa.string()),
-        ("items", pa.list_(pa.string())),
-        ("queries", pa.list_(pa.string())),
-    ]
-)
-SCHEMA = _ROWS.append(pa.field("refused", pa.string()))
+SCHEMA = CHOSEN.append(pa.field("refused", pa.string()))
 Items = list[tuple[str, str | None]]
+# Batches of these columns of the rows that records are made of; each time from the beginning.
+Records = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -125,21 +120,22 @@ def kept_key(connector: str) -> str:
     return f"missing_kept_{connector}"
 
 
-def recommended_items(session: duckdb.DuckDBPyConnection, users: Folder, metadata: ItemMetadata) -> Items:
+def recommended_items(users: Folder, metadata: ItemMetadata) -> Items:
     """Every item that some user gets, with its metadata line."""
-    lists = session.from_arrow(users.scan(LISTS))
-    distinct = lists.project("unnest(items) AS item").distinct().order("item").fetchall()
-    return [(item, metadata.lines.get(item)) for (item,) in distinct]
+    names = distinct(users.coded(["items"], LISTS), "items").to_pylist()
+    return [(item, metadata.lines.get(item)) for item in names]
 
 
-def records_of(what: Decorating, users: Folder, items: Items) -> ds.Dataset:
+def records_of(
+    what: Decorating, users: Folder, items: Items, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """The rows of `engine.recommendations` that a connector's records are made of; of a catalog each item, with itself."""
     if what.connector.unit == "user":
-        return users.scan(LISTS)
+        return users.coded(columns, LISTS)
     names = pa.array([item for item, _ in items], pa.string())
     itself = pa.ListArray.from_arrays(pa.array(range(len(names) + 1), pa.int32()), names)
     empty = [pa.nulls(len(names), USERS.field(column).type) for column in ("scores", "queries")]
-    return ds.dataset(pa.table([names, itself, *empty], schema=USERS))
+    return iter(pa.table([names, itself, *empty], schema=USERS).select(columns).to_batches(ROWS_PER_BATCH))
 
 
 def is_catalog(connector: str) -> bool:
@@ -172,7 +168,8 @@ def _decorate(
     items: Items,
     allowance: Allowance,
 ) -> Decoration:
-    documents, records = what.documents(items), records_of(what, users, items)
+    documents = what.documents(items)
+    records = partial(records_of, what, users, items)
     counts, kept = _compare(session, bucket, run, what, users, records, documents, allowance)
     refusals = Refusals(what.connector, what.settings, documents, what.longest)
     folder = layout.stage(run, ASSET)
@@ -204,18 +201,19 @@ def _compare(
     run: JobRun,
     what: Decorating,
     users: Folder,
-    records: ds.Dataset,
+    records: Records,
     documents: pa.Table,
     allowance: Allowance,
 ) -> tuple[DeltaCounts, str]:
     """Leave the table `delta_<connector>`; gives its counts, and why those that are missing are not removed."""
     points = what.connector.data_points(what.settings, documents, what.longest)
-    scanned = records.to_batches(columns=["user_id", "items"], batch_size=ROWS_PER_BATCH)
     present = _present(session, bucket, run, what, users)
     share, kept = _most_removed(what, users, allowance, known=present is not None)
     found = find_accepted(bucket, run.job, what.name)
     compared = Compared(
-        current=fingerprints(session, scanned, documents, what.connector.rendering(what.settings), points),
+        current=fingerprints(
+            session, records(["user_id", "items"]), documents, what.connector.rendering(what.settings), points
+        ),
         accepted=accepted_state(session, bucket, found),
         rejected=rejected_in_run(session, bucket, run, found, redrive=allowance.redrive),
         present=session.sql("SELECT NULL::VARCHAR AS user_id WHERE false") if present is None else present,
@@ -263,18 +261,10 @@ def _most_removed(
 
 
 def _judged(
-    session: duckdb.DuckDBPyConnection, what: Decorating, records: ds.Dataset, refusals: Refusals
+    session: duckdb.DuckDBPyConnection, what: Decorating, records: Records, refusals: Refusals
 ) -> Iterator[pa.RecordBatch]:
     """What is to be delivered, judged; the table `delta_<connector>` says who they are."""
-    session.register(f"records_{what.name}", records)
     unwanted = "('unchanged', 'held')" if what.config.delta_check(what.name) else "('held')"
-    rows = session.sql(
-        f"""
-        SELECT delta.user_id, fingerprint, points, change, coalesce(items, []) AS items,
-          CASE WHEN change = 'removed' THEN [] ELSE queries END AS queries
-        FROM "delta_{what.name}" AS delta LEFT JOIN "records_{what.name}" AS records USING (user_id)
-        WHERE change NOT IN {unwanted}
-        """
-    )
-    for batch in batches(rows, _ROWS):
+    wanted = f"""SELECT place, user_id, fingerprint, points, change FROM "delta_{what.name}" WHERE change NOT IN {unwanted}"""
+    for batch in chosen(session.sql(wanted), records(["items", "queries"])):
         yield batch.append_column("refused", refusals.column(batch))

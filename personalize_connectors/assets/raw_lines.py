@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import duckdb
-import pyarrow as pa
 
 from personalize_connectors import layout
-from personalize_connectors.engine.batch_output import typed_lines
-from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.engine.batch_output import SCHEMA, typed_lines
+from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.lines import line_batches
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.sources import SOURCE_VERSION, Source
 
 ASSET = "batch_inference_raw"
 
-SCHEMA = pa.schema(
-    [
-        ("file", pa.string()),
-        ("line", pa.int64()),
-        ("query", pa.string()),
-        ("recommended", pa.list_(pa.string())),
-        ("scores", pa.list_(pa.float64())),
-        ("extra", pa.map_(pa.string(), pa.string())),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-        ("text", pa.string()),
-    ]
-)
-
 
 def raw_lines(session: duckdb.DuckDBPyConnection, run: JobRun, source: Source) -> Frame:
     """The lines of a source, lazily, for the folder of a run."""
     lines = line_batches(source.storage.contents(source.files))
     names = [file.name for file in source.files]
-    rows = batches(typed_lines(session, lines, names, run.job.job_type), SCHEMA)
+    rows = typed_lines(session, lines, names, run.job.job_type)
     manifest = {"source": source.uri, SOURCE_VERSION: source.version}
     return Frame(SCHEMA, rows, layout.stage(run, ASSET), manifest=manifest)

@@ -15,13 +15,14 @@ from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
 from personalize_connectors.engine.merge import item_lists, merged
 from personalize_connectors.engine.recommendations import (
+    COLUMNS,
     SCHEMA,
-    LastLines,
     error_reasons,
     last_lines,
     lines_naming_nobody,
     of_segments,
     of_users,
+    readable,
     users_with_errors,
 )
 from personalize_connectors.folders import Folder
@@ -57,8 +58,10 @@ def user_lists(
 ) -> UserLists:
     """Make the lists of the users out of the typed lines, and out of the mapping of related items."""
     set_aside = SetAside()
-    lines = last_lines(session, raw.scan())
-    rows = _users(session, bucket, run, config, lines, set_aside)
+    last = last_lines(session, raw.scan())
+    coded = run.job.job_type != "user_segmentation"
+    read = raw.coded(COLUMNS) if coded else raw.scan().to_batches(columns=list(COLUMNS))
+    rows = _users(session, bucket, run, config, readable(read, last), set_aside)
     nameless = lines_naming_nobody(session, run.job.job_type)
     folder = layout.stage(run, ASSET)
     present = batches(users_with_errors(session, run.job.job_type), _PRESENT)
@@ -66,7 +69,7 @@ def user_lists(
         Frame(SCHEMA, rows, folder, name=LISTS, manifest={NAMELESS_LINES: nameless}),
         Frame(_PRESENT, present, folder, name=PRESENT),
     ]
-    return UserLists(frames, lines.repeated, error_reasons(session), set_aside)
+    return UserLists(frames, last.repeated, error_reasons(session), set_aside)
 
 
 def previous_users(bucket: Storage, run: JobRun) -> int | None:
@@ -85,14 +88,14 @@ def _users(
     bucket: Storage,
     run: JobRun,
     config: JobConfig,
-    lines: LastLines,
+    lines: Iterator[pa.RecordBatch],
     set_aside: SetAside,
 ) -> Iterator[pa.RecordBatch]:
     longest = config.top.itemsPerUser
     if run.job.job_type == "related_items":
         mapped = items_by_user(session, item_mapping(bucket, run.job, set_aside))
-        lists = item_lists(lines.relation.to_arrow_table())
+        lists = item_lists(lines)
         return merged(batches(mapped, MAPPED), lists, config.top.userItemPolicy, longest)
     if run.job.job_type == "user_segmentation":
-        return batches(of_segments(lines, longest), SCHEMA)
-    return batches(of_users(lines, longest), SCHEMA)
+        return batches(of_segments(session, lines, longest), SCHEMA)
+    return of_users(lines, longest)

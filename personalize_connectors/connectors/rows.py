@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from personalize_connectors.connectors.protocol import Fields, Ints
 from personalize_connectors.engine.gather import json_strings, lengths, surrounded
+from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import dump
 
 
@@ -33,7 +34,7 @@ def item_texts(documents: pa.Table) -> list[dict[str, str]]:
 
 def item_codes(users: pa.RecordBatch, known: pa.Array) -> Ints:
     """For each item of each user its place among the documents."""
-    return np.asarray(pc.index_in(users["items"].flatten(), value_set=known).to_numpy(), np.int64)
+    return places(users["items"], known)
 
 
 def owners(users: pa.RecordBatch) -> Ints:

@@ -35,6 +35,7 @@ from personalize_connectors.delivery.state import (
 from personalize_connectors.delivery.write_ahead import WriteAhead
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
+from personalize_connectors.engine.ids import places
 from personalize_connectors.errors import ConnectorsError, DeliveryRefused
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import JobRun
@@ -208,7 +209,7 @@ def _slices(rows: Iterator[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.
     known = documents["item_id"].combine_chunks()
     sizes = pc.binary_length(documents["payload"]).to_numpy().astype(np.int64)
     for batch in rows:
-        codes = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy()
+        codes = places(batch["items"], known)
         bounds = np.concatenate([[0], np.cumsum(lengths(batch["items"]))])
         weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
         for start, end in row_slices(weights):

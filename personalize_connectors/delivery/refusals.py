@@ -6,11 +6,11 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from personalize_connectors.connectors.protocol import Connector, Finding
 from personalize_connectors.connectors.settings import Action, ConnectorSettings
 from personalize_connectors.engine.gather import lengths
+from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import finding_counts
 
 Counts = Counter[tuple[str, str]]
@@ -75,7 +75,7 @@ class Refusals:
         """Rows with such an item, and which."""
         if not self._spoiled:
             return []
-        codes = pc.index_in(batch["items"].flatten(), value_set=self._known).to_numpy()
+        codes = places(batch["items"], self._known)
         owner = np.repeat(np.arange(len(batch)), lengths(batch["items"]))
         hit = np.isin(codes, list(self._spoiled))
         return list(zip(owner[hit].tolist(), codes[hit].tolist(), strict=True))

@@ -10,9 +10,27 @@ from collections.abc import Iterator
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from personalize_connectors.engine.lines import SCHEMA
+from personalize_connectors.engine.frame import ROWS_PER_BATCH, batches
+from personalize_connectors.engine.lines import SCHEMA as LINES
 from personalize_connectors.engine.session import query, quoted
+
+# `query` is a user, an item or an attribute expression; `extra` holds other keys of the output (themes, reasons), each as JSON text. A line
+# that carries no recommendation has a `reason` (a key of `REASONS`), the service's `message` and its `text`.
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("query", pa.string()),
+        ("recommended", pa.list_(pa.string())),
+        ("scores", pa.list_(pa.float64())),
+        ("extra", pa.map_(pa.string(), pa.string())),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("text", pa.string()),
+    ]
+)
 
 REASONS = {
     "not_utf8": "the line is not UTF-8",
@@ -42,39 +60,72 @@ _LENIENT = r",\s*[\]}]|[Nn]a[Nn]|[Ii]nf|/[/*]"
 
 def typed_lines(
     session: duckdb.DuckDBPyConnection, lines: Iterator[pa.RecordBatch], files: list[str], job_type: str
-) -> duckdb.DuckDBPyRelation:
-    """Every line that is not blank, typed: the rows of `batch_inference_raw`.
+) -> Iterator[pa.RecordBatch]:
+    """Every line that is not blank, typed, in the columns of `SCHEMA`.
 
-    Columns: `file`, `line` (from 1), `query` (user, item or attribute expression), `recommended` (ids in rank order),
-    `scores` (where given), `extra` (other keys of `output`, each as JSON text: themes, reasons), and for a line that
-    carries no recommendation `reason` (a key of `REASONS`), `message` (the service's text) and `text` (the line).
+    Lines as Amazon Personalize writes them are known by a pattern; what is left is looked at closely, and comes behind the
+    others of its batch.
     """
-    reader = pa.RecordBatchReader.from_batches(SCHEMA, lines)
-    return query(session.from_arrow(reader), "source", _sql(files, job_type))
+    reader = pa.RecordBatchReader.from_batches(LINES, lines)
+    parsed = query(session.from_arrow(reader), "source", _parsing(job_type))
+    names = pa.array(files, pa.string())
+    with session.cursor() as beside:
+        for batch in parsed.to_arrow_reader(ROWS_PER_BATCH):
+            plain = batch["plain"]
+            if pc.all(plain).as_py():
+                yield _plain_lines(batch, names, job_type)
+                continue
+            yield _plain_lines(batch.filter(plain), names, job_type)
+            odd = batch.filter(pc.invert(plain)).select(LINES.names)
+            judged = query(beside.from_arrow(odd), "source", _judging(files, job_type))
+            yield from batches(judged, SCHEMA)
 
 
-def _sql(files: list[str], job_type: str) -> str:
-    wanted = _LISTS.get(job_type, "recommendedItems")
+def _plain_lines(batch: pa.RecordBatch, files: pa.Array, job_type: str) -> pa.RecordBatch:
+    """Lines that match the pattern: all there is to say stands in the parsed JSON."""
+    parsed = batch["json"]
+    output = parsed.field("output")
+    found = {
+        "file": files.take(batch["file_no"]),
+        "line": batch["line"],
+        "query": parsed.field("input").field(_id_key(job_type)),
+        "recommended": output.field(_list_key(job_type)),
+        "scores": output.field("scores"),
+    }
+    columns = [found.get(field.name, pa.nulls(len(batch), field.type)) for field in SCHEMA]
+    return pa.record_batch(
+        [column.cast(field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+    )
+
+
+def _parsing(job_type: str) -> str:
+    """The columns of `LINES`, whether the line is plain, and its JSON; the text of plain lines is not passed on."""
+    return f"""
+    SELECT file_no, line, utf8, CASE WHEN NOT plain THEN text END AS text, plain,
+      TRY(from_json(text, {quoted(_structure(_list_key(job_type)))})) AS json
+    FROM (SELECT *, regexp_full_match(text, {quoted(_plain(job_type))}) AS plain FROM source)
+    """
+
+
+def _judging(files: list[str], job_type: str) -> str:
+    """The rows of `SCHEMA` of lines that are not plain."""
+    wanted = _list_key(job_type)
     ids = [_path_value(path) for path in _IDS[job_type]]
     paths = ["$", "$.output", f"$.output.{wanted}", *_IDS[job_type]]
     id_types = ", ".join(map(quoted, _ID_TYPES))
     return f"""
-    WITH lines AS (
-      SELECT *, regexp_full_match(text, {quoted(_plain(job_type))}) AS plain FROM source
-      WHERE plain OR NOT regexp_full_match(text, '\\s*')
-    ), parsed AS (
+    WITH parsed AS (
       SELECT *, TRY(from_json(text, {quoted(_structure(wanted))})) AS json,
-        CASE WHEN NOT plain THEN TRY(json_type(text, [{", ".join(map(quoted, paths))}])) END AS types,
-        CASE WHEN NOT plain THEN TRY(json_type(text, {quoted(f"$.output.{wanted}[*]")})) END AS element_types,
-        CASE WHEN NOT plain THEN list_filter(TRY(json_keys(text, '$.output')),
-          lambda key: key NOT IN ({", ".join(map(quoted, _KNOWN))})) END AS given_keys
-      FROM lines
+        TRY(json_type(text, [{", ".join(map(quoted, paths))}])) AS types,
+        TRY(json_type(text, {quoted(f"$.output.{wanted}[*]")})) AS element_types,
+        list_filter(TRY(json_keys(text, '$.output')),
+          lambda key: key NOT IN ({", ".join(map(quoted, _KNOWN))})) AS given_keys
+      FROM source WHERE NOT regexp_full_match(text, '\\s*')
     ), judged AS (
       SELECT *, list_filter(given_keys, lambda key, place: list_position(given_keys, key) = place) AS other_keys,
         coalesce({", ".join(ids)}) AS query, json.output.{wanted} AS recommended, nullif(json.error, '') AS error,
-        plain OR len(list_filter(types[4:], lambda type: type IN ({id_types}))) > 0 AS has_id,
+        len(list_filter(types[4:], lambda type: type IN ({id_types}))) > 0 AS has_id,
         CASE
-          WHEN plain THEN NULL
           WHEN NOT utf8 THEN 'not_utf8'
           WHEN types IS NULL OR types[1] IS NULL THEN 'not_json'
           WHEN regexp_matches(text, {quoted(_LENIENT)}) AND NOT is_json(text) THEN 'not_json'
@@ -101,6 +152,14 @@ def _sql(files: list[str], job_type: str) -> str:
     """
 
 
+def _list_key(job_type: str) -> str:
+    return _LISTS.get(job_type, "recommendedItems")
+
+
+def _id_key(job_type: str) -> str:
+    return _IDS[job_type][0].rpartition(".")[2]
+
+
 def _path_value(path: str) -> str:
     return "json" + "".join(f'."{part}"' for part in path.split(".")[1:])
 
@@ -119,11 +178,10 @@ def _structure(wanted: str) -> str:
 
 def _plain(job_type: str) -> str:
     """A pattern of the lines that need no second look: as Amazon Personalize writes them, without escapes."""
-    id_key = _IDS[job_type][0].rpartition(".")[2]
     one, number = r'"[^"\\\x00-\x1f]+"', r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
     many, numbers = f"{one}(?:,{one})*", f"(?:{number}(?:,{number})*)?"
     return (
-        rf'\{{"input":\{{"{id_key}":{one}(?:,"itemList":\[{many}\])?\}},'
-        rf'"output":\{{"{_LISTS.get(job_type, "recommendedItems")}":\[{many}\](?:,"scores":\[{numbers}\])?\}}'
+        rf'\{{"input":\{{"{_id_key(job_type)}":{one}(?:,"itemList":\[{many}\])?\}},'
+        rf'"output":\{{"{_list_key(job_type)}":\[{many}\](?:,"scores":\[{numbers}\])?\}}'
         r'(?:,"error":null)?\}[ \t\r\n]*'
     )

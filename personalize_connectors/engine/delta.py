@@ -45,7 +45,7 @@ class Compared:
     """What is compared: relations with `user_id`, and what users cost.
 
     Attributes:
-        current: This run's users: `fingerprint`, `points`, and `points_if_known` where they were accepted before.
+        current: This run's users: `place`, `fingerprint`, `points`, and `points_if_known` where they were accepted before.
         accepted: What was accepted: `fingerprint`, null where nobody knows.
         rejected: What this run had rejected already: `fingerprint`.
         present: Who counts as present though this run has no list for them.
@@ -62,7 +62,9 @@ class Compared:
 def compare(
     session: duckdb.DuckDBPyConnection, what: Compared, table: str, *, most_removed: float | None = None
 ) -> DeltaCounts:
-    """Leave a table of `user_id`, `fingerprint`, `points`, `change`: `added`, `changed`, `unchanged`, `held`, `removed`.
+    """Leave a table of `place`, `user_id`, `fingerprint`, `points`, `change`: `added`, `changed`, `unchanged`, `held`, `removed`.
+
+    `place` is that of the user in this run; users who are removed have none.
 
     Users who are missing are removed if they are at most the share `most_removed` of those accepted; without one, never.
     """
@@ -71,7 +73,7 @@ def compare(
     session.execute(
         f"""
         CREATE OR REPLACE TABLE "{table}" AS
-        SELECT current.user_id, current.fingerprint,
+        SELECT place, current.user_id, current.fingerprint,
           CASE WHEN accepted.user_id IS NULL THEN points ELSE points_if_known END AS points, CASE
           WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged'
           WHEN rejected.user_id IS NOT NULL THEN 'held'
@@ -88,7 +90,7 @@ def compare(
     if most_removed is not None and missing <= most_removed * accepted:
         session.execute(
             f"""
-            INSERT INTO "{table}" SELECT user_id, {_EMPTY}, {what.points_of_removal},
+            INSERT INTO "{table}" SELECT NULL, user_id, {_EMPTY}, {what.points_of_removal},
               CASE WHEN user_id IN (SELECT user_id FROM rejected WHERE fingerprint = {_EMPTY}) THEN 'held' ELSE 'removed' END
             FROM ({gone})
             """

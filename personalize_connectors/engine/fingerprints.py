@@ -14,9 +14,9 @@ import duckdb
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from personalize_connectors.engine.gather import gather, lengths
+from personalize_connectors.engine.ids import places
 
 
 class Points(Protocol):
@@ -34,6 +34,7 @@ class Points(Protocol):
 
 _SCHEMA = pa.schema(
     [
+        ("place", pa.int64()),
         ("user_id", pa.string()),
         ("digests", pa.large_binary()),
         ("points", pa.int64()),
@@ -49,16 +50,16 @@ def fingerprints(
     rendering: dict[str, Any],
     points: Points,
 ) -> duckdb.DuckDBPyRelation:
-    """`user_id`, `fingerprint` (16 bytes), and what is billed for batches of `user_id`, `items`.
+    """`place`, `user_id`, `fingerprint` (16 bytes), and what is billed for batches of `user_id`, `items`.
 
-    That is `points`, and `points_if_known` for a user whom the destination has accepted before.
+    `place` counts the users from 0. What is billed is `points`, and `points_if_known` for a user whom the destination has accepted before.
     """
     seed = hashlib.md5(
         orjson.dumps(rendering, option=orjson.OPT_SORT_KEYS), usedforsecurity=False
     ).hexdigest()
     reader = pa.RecordBatchReader.from_batches(_SCHEMA, _digests(users, documents, seed, points))
     return session.from_arrow(reader).project(
-        "user_id, unhex(md5(digests)) AS fingerprint, points, points_if_known"
+        "place, user_id, unhex(md5(digests)) AS fingerprint, points, points_if_known"
     )
 
 
@@ -67,18 +68,20 @@ def _digests(
 ) -> Iterator[pa.RecordBatch]:
     known = documents["item_id"].combine_chunks()
     pieces = pa.concat_arrays([documents["digest"].combine_chunks(), pa.array([seed])])
+    place = 0
     for batch in users:
         counts = lengths(batch["items"])
         ends = np.cumsum(counts + 1)
         codes = np.full(int(ends[-1]) if len(ends) else 0, len(known), np.int32)
         inner = np.ones(len(codes), bool)
         inner[ends - counts - 1] = False
-        codes[inner] = items = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy()
+        codes[inner] = items = places(batch["items"], known)
         billed = points.per_user + _sums(points.per_item, items, counts)
         known_user = billed
         if points.per_known_user is not None:
             known_user = points.per_known_user + _sums(points.per_known_item, items, counts)
-        columns = [batch["user_id"], gather(pieces, codes, ends), pa.array(billed), pa.array(known_user)]
+        own = pa.array(range(place, place := place + len(batch)), pa.int64())
+        columns = [own, batch["user_id"], gather(pieces, codes, ends), pa.array(billed), pa.array(known_user)]
         yield pa.record_batch(columns, schema=_SCHEMA)
 
 

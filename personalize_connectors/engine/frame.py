@@ -49,6 +49,12 @@ class Frame:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     replaces_last: bool = False
 
+    @property
+    def schema_of_table(self) -> pa.Schema:
+        """The columns that go to Parquet."""
+        apart = self.lines and self.lines.column
+        return pa.schema([column for column in self.schema if column.name != apart])
+
 
 def batches(relation: duckdb.DuckDBPyRelation, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The rows of a relation in these columns; the query starts with the first batch and holds the session to the last."""

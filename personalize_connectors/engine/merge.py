@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from personalize_connectors.engine.gather import lengths
+from personalize_connectors.engine.ids import distinct, places, places_of
 from personalize_connectors.engine.recommendations import SCHEMA
 
 Ints = np.ndarray
 
 _ROWS_IN_FLIGHT = 4_000_000
+_LISTS = ["query", "recommended"]
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,19 @@ class ItemLists:
     offsets: Ints
 
 
-def item_lists(lines: pa.Table) -> ItemLists:
-    """Code the columns `query` and `recommended`."""
-    recommended = lines["recommended"].combine_chunks()
-    coded = recommended.flatten().dictionary_encode()
-    lengths = pc.list_value_length(recommended).to_numpy(zero_copy_only=False)
+def item_lists(lines: Iterable[pa.RecordBatch]) -> ItemLists:
+    """Code the columns `query` and `recommended`; lists as text, or in a dictionary."""
+    found = [batch.select(_LISTS) for batch in lines]
+    if not found:
+        nothing = np.zeros(0, np.int64)
+        return ItemLists(pa.array([], pa.string()), pa.array([], pa.string()), nothing, np.zeros(1, np.int64))
+    names = distinct(found, "recommended")
+    sizes = np.concatenate([lengths(batch["recommended"]) for batch in found])
     return ItemLists(
-        queries=lines["query"].combine_chunks(),
-        names=coded.dictionary,
-        codes=coded.indices.to_numpy().astype(np.int64),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        queries=pa.concat_arrays([batch["query"] for batch in found]),
+        names=names,
+        codes=np.concatenate([places(batch["recommended"], names) for batch in found]),
+        offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
     )
 
 
@@ -71,27 +76,26 @@ def _merged_batch(
     batch: pa.RecordBatch, lists: ItemLists, policy: str, longest: int, rows_in_flight: int
 ) -> Iterator[pa.RecordBatch]:
     mapped = batch["mapped"]
-    counts = pc.list_value_length(mapped).to_numpy(zero_copy_only=False).astype(np.int64)
+    counts = lengths(mapped)
     flat = mapped.flatten()
     user = np.repeat(np.arange(len(counts)), counts)
-    query = pc.index_in(flat, value_set=lists.queries).fill_null(-1).to_numpy().astype(np.int64)
-    own = pc.index_in(flat, value_set=lists.names).fill_null(-1).to_numpy().astype(np.int64)
-    lengths = np.where(query >= 0, lists.offsets[query + 1] - lists.offsets[query], 0)
+    query, own = places_of(flat, lists.queries), places_of(flat, lists.names)
+    sizes = np.where(query >= 0, lists.offsets[query + 1] - lists.offsets[query], 0)
     if policy == "first":
-        having = lengths > 0
+        having = sizes > 0
         first = having & ~pd.Series(np.where(having, user, -1)).duplicated().to_numpy()
-        lengths = np.where(first, lengths, 0)
+        sizes = np.where(first, sizes, 0)
         own = np.full_like(own, -1)
-    for start, end in _slices(user, lengths, rows_in_flight):
+    for start, end in _slices(user, sizes, rows_in_flight):
         rows = slice(start, end)
         yield _merged_slice(
-            batch["user_id"], flat[rows], user[rows], query[rows], own[rows], lengths[rows], lists, longest
+            batch["user_id"], flat[rows], user[rows], query[rows], own[rows], sizes[rows], lists, longest
         )
 
 
-def _slices(user: Ints, lengths: Ints, rows_in_flight: int) -> Iterator[tuple[int, int]]:
+def _slices(user: Ints, sizes: Ints, rows_in_flight: int) -> Iterator[tuple[int, int]]:
     """Cut mapping rows between users so that each cut expands to a bounded number of rows (or is one user)."""
-    expanded = np.concatenate([[0], np.cumsum(lengths)])
+    expanded = np.concatenate([[0], np.cumsum(sizes)])
     borders = np.concatenate([np.flatnonzero(np.diff(user, prepend=-1)), [len(user)]])
     start = 0
     while start < len(user):
@@ -109,17 +113,17 @@ def _merged_slice(
     user: Ints,
     query: Ints,
     own: Ints,
-    lengths: Ints,
+    sizes: Ints,
     lists: ItemLists,
     longest: int,
 ) -> pa.RecordBatch:
-    total = int(lengths.sum())
-    starts = np.cumsum(lengths) - lengths
-    rank = np.arange(total) - np.repeat(starts, lengths)
-    item = lists.codes[np.repeat(lists.offsets[query], lengths) + rank]
-    owner = np.repeat(user, lengths)
+    total = int(sizes.sum())
+    starts = np.cumsum(sizes) - sizes
+    rank = np.arange(total) - np.repeat(starts, sizes)
+    item = lists.codes[np.repeat(lists.offsets[query], sizes) + rank]
+    owner = np.repeat(user, sizes)
     if len(np.unique(user)) < len(user):
-        order = np.argsort(owner * (int(lengths.max(initial=0)) + 1) + rank, kind="stable")
+        order = np.argsort(owner * (int(sizes.max(initial=0)) + 1) + rank, kind="stable")
         item, owner = item[order], owner[order]
     pair = owner * len(lists.names) + item
     mapped = (user * len(lists.names) + own)[own >= 0]
@@ -127,15 +131,17 @@ def _merged_slice(
     item, owner = item[wanted], owner[wanted]
     place = np.arange(len(owner)) - np.searchsorted(owner, owner)
     item, owner = item[place < longest], owner[place < longest]
-    users, sizes = np.unique(owner, return_counts=True)
-    used = (lengths > 0) & np.isin(user, users)
-    items = pa.ListArray.from_arrays(_offsets(sizes), lists.names.take(pa.array(item)))
+    users, kept = np.unique(owner, return_counts=True)
+    used = (sizes > 0) & np.isin(user, users)
+    items = pa.ListArray.from_arrays(
+        _offsets(kept), pa.DictionaryArray.from_arrays(pa.array(item, pa.int32()), lists.names)
+    )
     queries = pa.ListArray.from_arrays(
         _offsets(np.unique(user[used], return_counts=True)[1]), flat.filter(pa.array(used))
     )
     return pa.record_batch(
         [names.take(pa.array(users)), items, pa.nulls(len(users), SCHEMA.field("scores").type), queries],
-        schema=SCHEMA,
+        names=SCHEMA.names,
     )
 
 

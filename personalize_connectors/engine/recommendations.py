@@ -6,12 +6,14 @@ them), `queries` (the query items whose lists the user got; related items only).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from personalize_connectors.engine.session import number, query
+from personalize_connectors.engine.session import number, query, quoted
 
 SCHEMA = pa.schema(
     [
@@ -23,46 +25,78 @@ SCHEMA = pa.schema(
 )
 
 
+_SEGMENTS = pa.schema([("query", pa.string()), ("recommended", pa.list_(pa.string()))])
+
+# What of the typed lines is read for users and segments.
+COLUMNS = ("file", "line", "query", "recommended", "scores", "reason")
+
+
 @dataclass(frozen=True)
 class LastLines:
-    """The readable lines with each query once, and how many earlier lines of the same query were left out."""
+    """Which of the readable lines count: the last of each query.
 
-    relation: duckdb.DuckDBPyRelation
+    Attributes:
+        queries: The queries that stand in several lines.
+        last: `file` and `line` of the last line of each of them, joined by `_BETWEEN`.
+        repeated: How many earlier lines there are, which are left out.
+    """
+
+    queries: pa.Array
+    last: pa.Array
     repeated: int
 
 
+_BETWEEN = "\x1f"
+
+
 def last_lines(session: duckdb.DuckDBPyConnection, raw: object) -> LastLines:
-    """Keep the last line of each query (files by name, then line); `raw` is a scan of `batch_inference_raw`."""
+    """Find the last line of each query (files by name, then line); `raw` is a scan of `batch_inference_raw`."""
     session.register("raw", raw)
-    session.execute(
+    found = session.sql(
+        f"""
+        SELECT query, concat(file, {quoted(_BETWEEN)}, line) AS place, earlier FROM (
+          SELECT query, unnest(max((file, line))), count(*) - 1 AS earlier FROM raw WHERE reason IS NULL
+          GROUP BY query HAVING count(*) > 1
+        ) AS repeated(query, file, line, earlier)
         """
-        CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT query, max((file, line)) AS last, count(*) - 1 AS earlier FROM raw WHERE reason IS NULL
-        GROUP BY query HAVING count(*) > 1
-        """
-    )
-    repeated = number(session, "SELECT coalesce(sum(earlier), 0)::BIGINT FROM repeated")
-    kept = "SELECT query, recommended, scores FROM raw WHERE reason IS NULL"
-    if repeated:
-        kept = """
-        SELECT query, recommended, scores FROM raw LEFT JOIN repeated USING (query)
-        WHERE reason IS NULL AND (last IS NULL OR last = (file, line))
-        """
-    return LastLines(session.sql(kept), repeated)
+    ).to_arrow_table()
+    queries, last = (found[name].combine_chunks() for name in ("query", "place"))
+    return LastLines(queries, last, pc.sum(found["earlier"]).as_py() or 0)
 
 
-def of_users(lines: LastLines, longest: int) -> duckdb.DuckDBPyRelation:
+def readable(lines: Iterable[pa.RecordBatch], last: LastLines) -> Iterator[pa.RecordBatch]:
+    """The lines (`COLUMNS`) that carry recommendations, each query once."""
+    for batch in lines:
+        wanted = pc.is_null(batch["reason"])
+        if last.repeated:
+            again = pc.is_in(batch["query"], value_set=last.queries)
+            place = pc.binary_join_element_wise(batch["file"], batch["line"].cast(pa.string()), _BETWEEN)
+            wanted = pc.and_(wanted, pc.or_(pc.invert(again), pc.is_in(place, value_set=last.last)))
+        yield batch if pc.all(wanted).as_py() else batch.filter(wanted)
+
+
+def of_users(lines: Iterable[pa.RecordBatch], longest: int) -> Iterator[pa.RecordBatch]:
     """User personalization and personalized ranking: the query is the user."""
-    return lines.relation.project(
-        f"""query AS user_id, recommended[:{longest}] AS items, scores[:{longest}]::DOUBLE[] AS scores,
-        NULL::VARCHAR[] AS queries"""
-    )
+    for batch in lines:
+        queries = pa.nulls(len(batch), SCHEMA.field("queries").type)
+        lists = [_cut(batch[name], longest) for name in ("recommended", "scores")]
+        yield pa.record_batch([batch["query"], *lists, queries], names=SCHEMA.names)
 
 
-def of_segments(lines: LastLines, longest: int) -> duckdb.DuckDBPyRelation:
+def _cut(lists: pa.ListArray, longest: int) -> pa.ListArray:
+    """The beginning of each list."""
+    most = pc.max(pc.list_value_length(lists)).as_py()
+    return lists if most is None or most <= longest else pc.list_slice(lists, 0, longest)
+
+
+def of_segments(
+    session: duckdb.DuckDBPyConnection, lines: Iterator[pa.RecordBatch], longest: int
+) -> duckdb.DuckDBPyRelation:
     """User segmentation: each user gets the queries whose segment names them, best rank first, then by query."""
     return query(
-        lines.relation,
+        session.from_arrow(
+            pa.RecordBatchReader.from_batches(_SEGMENTS, (batch.select(_SEGMENTS.names) for batch in lines))
+        ),
         "segments",
         f"""
         WITH members AS (

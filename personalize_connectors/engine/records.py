@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors.engine.gather import gather, joined, json_strings, lengths, row_slices, surrounded
+from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import dump
 
 
@@ -44,7 +45,7 @@ def with_records(
     ends = pa.array([",", form.tail()])
     for batch in users:
         counts = lengths(batch["items"])
-        codes = pc.index_in(batch["items"].flatten(), value_set=known).to_numpy().astype(np.int64)
+        codes = places(batch["items"], known)
         bounds = np.concatenate([[0], np.cumsum(counts)])
         weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
         for start, end in row_slices(weights):
@@ -82,7 +83,7 @@ def _heads(job_type: str, rows: pa.RecordBatch) -> pa.Array:
 
 
 def _query_items(queries: pa.ListArray) -> pa.Array:
-    names = json_strings(queries.flatten())
+    names = json_strings(queries.flatten().cast(pa.string()))
     counts = lengths(queries)
     lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32()), names)
     texts = pc.binary_join(lists, ",")

@@ -55,7 +55,7 @@ def fingerprint_of(
     batch = pa.record_batch([[subject.id], [list(items)]], schema=_LIST)
     nothing = DataPoints(0, np.zeros(len(table), np.int64))
     rendering = decorated.manifest[rendering_key(connector)]
-    ((_, fingerprint, *_),) = fingerprints(session, [batch], table, rendering, nothing).fetchall()
+    ((_, _, fingerprint, *_),) = fingerprints(session, [batch], table, rendering, nothing).fetchall()
     return str(fingerprint.hex())
 
 

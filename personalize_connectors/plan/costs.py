@@ -12,6 +12,7 @@ from personalize_connectors.assets.decoration import Decorating, Items
 from personalize_connectors.connectors.protocol import DataPoints, Ints
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
+from personalize_connectors.engine.ids import places
 from personalize_connectors.plan.result import Finding, ShapeCost
 
 _KNOWN = pa.array(["changed", "unchanged"])
@@ -110,4 +111,4 @@ def _billed(rows: pa.RecordBatch, item_ids: pa.Array, points: DataPoints) -> int
 def _of_items(rows: pa.RecordBatch, item_ids: pa.Array, per_item: Ints | None) -> int:
     if per_item is None:
         return 0
-    return int(per_item[pc.index_in(rows["items"].flatten(), value_set=item_ids).to_numpy()].sum())
+    return int(per_item[places(rows["items"], item_ids)].sum())

@@ -133,7 +133,7 @@ def _lists(what: _Planned, raw: Folder) -> _Lists:
 def _decorations(what: _Planned, users: Folder, metadata: ItemMetadata) -> _Decorations:
     progress.report("comparing with what was accepted")
     with open_session(what.memory_limit) as session:
-        items = recommended_items(session, users, metadata)
+        items = recommended_items(users, metadata)
         found = decorate(session, what.bucket, what.run, what.config, users, items, what.allowance)
         folder = what.written([decoration.rows for decoration in found.values()])
     return _Decorations(found, items, folder)

@@ -2,11 +2,12 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personalize_connectors.engine.batch_output import REASONS, typed_lines
+from personalize_connectors.engine.batch_output import REASONS, SCHEMA, typed_lines
 from personalize_connectors.engine.lines import line_batches
 
 PERSONAL, RANKING = "user_personalization", "personalized_ranking"
@@ -18,8 +19,10 @@ def rows(session, content, job_type=PERSONAL):
     """The typed rows of one file."""
     raw = content if isinstance(content, bytes) else content.encode()
     names = ("file", "line", "query", "recommended", "scores", "extra", "reason", "message", "text")
-    found = typed_lines(session, line_batches([[raw]]), ["users.json.out"], job_type).to_arrow_table()
-    return [tuple(row[name] for name in names) for row in found.to_pylist()]
+    found = pa.Table.from_batches(
+        typed_lines(session, line_batches([[raw]]), ["users.json.out"], job_type), SCHEMA
+    )
+    return [tuple(row[name] for name in names) for row in found.sort_by("line").to_pylist()]
 
 
 def read(session, line, job_type=PERSONAL):
@@ -242,7 +245,10 @@ def test_each_file_has_its_name_and_numbers(session):
     """Rows name the file that they are from, also where its name has a quote."""
     lines = line_batches([[f"{GOOD}\n".encode()], [], [GOOD.encode()]])
     found = typed_lines(session, lines, ["a'b.out", "b.out", "c.out"], PERSONAL)
-    assert found.project("file, line").fetchall() == [("a'b.out", 1), ("c.out", 1)]
+    assert [(row["file"], row["line"]) for batch in found for row in batch.to_pylist()] == [
+        ("a'b.out", 1),
+        ("c.out", 1),
+    ]
 
 
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)

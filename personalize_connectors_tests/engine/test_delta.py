@@ -7,6 +7,7 @@ from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 
 CURRENT = pa.schema(
     [
+        ("place", pa.int64()),
         ("user_id", pa.string()),
         ("fingerprint", pa.binary()),
         ("points", pa.int64()),
@@ -18,7 +19,10 @@ DIGESTS = pa.schema([("user_id", pa.string()), ("fingerprint", pa.binary())])
 
 def run(session, current, accepted, rejected=None, present=(), most_removed=None, **points):
     """The counts, and fingerprint, points and change of each user."""
-    rows = [(user, digest, cost, *(known or [cost])) for user, (digest, cost, *known) in current.items()]
+    rows = [
+        (place, user, digest, cost, *(known or [cost]))
+        for place, (user, (digest, cost, *known)) in enumerate(current.items())
+    ]
     now = pa.Table.from_pylist([dict(zip(CURRENT.names, row, strict=True)) for row in rows], schema=CURRENT)
     rejected = rejected or {}
     what = Compared(
@@ -31,6 +35,10 @@ def run(session, current, accepted, rejected=None, present=(), most_removed=None
     counts = compare(session, what, "delta_test", most_removed=most_removed)
     found = session.execute('SELECT user_id, fingerprint, points, change FROM "delta_test"').fetchall()
     assert len(found) == len({user for user, *_ in found})
+    places = dict(session.execute('SELECT user_id, place FROM "delta_test"').fetchall())
+    assert {user: place for user, place in places.items() if place is not None} == {
+        user: place for place, user in enumerate(current)
+    }
     return counts, {user: tuple(row) for user, *row in found}
 
 

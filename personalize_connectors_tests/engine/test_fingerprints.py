@@ -34,7 +34,9 @@ def rows(session, users, items, rendering, batch_size):
     per_item = np.array([PER_ITEM[item] for item in items], np.int64)
     points = DataPoints(10, per_item, per_known_user=100, per_known_item=per_item - 1)
     documents = render(items.items(), Selection(), plain)
-    return fingerprints(session, batches, documents, rendering, points).fetchall()
+    found = fingerprints(session, batches, documents, rendering, points).fetchall()
+    assert [place for place, *_ in found] == list(range(len(users)))
+    return [row[1:] for row in found]
 
 
 def digests(session, users=USERS, items=ITEMS, rendering=RENDERING, batch_size=100):

@@ -24,8 +24,8 @@ def run(mapping, by_item, policy="merge", longest=25, batch_size=100, **options)
     """User to items and queries, in the order they come."""
     lines = pa.table([list(by_item), list(by_item.values())], schema=LINES)
     users = pa.table([list(mapping), list(mapping.values())], schema=MAPPED).to_batches(batch_size)
-    batches = list(merged(users, item_lists(lines), policy, longest, **options))
-    assert {batch.schema for batch in batches} <= {SCHEMA}
+    batches = list(merged(users, item_lists(lines.to_batches()), policy, longest, **options))
+    assert {tuple(batch.schema.names) for batch in batches} <= {tuple(SCHEMA.names)}
     rows = [row for batch in batches for row in batch.to_pylist()]
     assert {row["scores"] for row in rows} <= {None}
     return [(row["user_id"], row["items"], row["queries"]) for row in rows]

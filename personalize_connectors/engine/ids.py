@@ -1,0 +1,54 @@
+"""Lists of ids: as text, or as places in a dictionary of texts, which is how the Parquet files of the stages give them.
+
+Ids are looked up once for each dictionary, which is far smaller than what the lists hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = np.ndarray
+
+
+def places(lists: pa.ListArray, known: pa.Array) -> Ints:
+    """For each entry of all lists, one list after the other, its place among the `known` ids; -1 where it is none of them."""
+    return places_of(lists.flatten(), known)
+
+
+def places_of(ids: pa.Array, known: pa.Array) -> Ints:
+    """For each id its place among the `known` ones; -1 where it is none of them."""
+    if not pa.types.is_dictionary(ids.type):
+        return np.asarray(pc.index_in(ids, value_set=known).fill_null(-1).to_numpy(), np.int64)
+    of_names = places_of(ids.dictionary, known)
+    return np.asarray(of_names[ids.indices.to_numpy()])
+
+
+def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:
+    """All ids in the lists of a column, each once, in the order of their code points."""
+    found = pa.array([], pa.string())
+    for batch in batches:
+        ids = batch[column].flatten()
+        if pa.types.is_dictionary(ids.type):
+            used = np.zeros(len(ids.dictionary), bool)
+            used[ids.indices.to_numpy()] = True
+            ids = ids.dictionary.filter(pa.array(used))
+        found = pa.concat_arrays([found, ids.cast(pa.string())]).unique()
+    return found.sort()
+
+
+def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
+    """Lists of ids as text with their ids put into a dictionary."""
+    ids = lists.values.dictionary_encode()
+    kind = pa.list_(pa.field("element", ids.type))
+    return pa.Array.from_buffers(
+        kind, len(lists), lists.buffers()[:2], lists.null_count, lists.offset, children=[ids]
+    )
+
+
+def is_text(lists: pa.DataType) -> bool:
+    """Whether a type is that of lists of ids as text."""
+    return bool(pa.types.is_list(lists) and pa.types.is_string(lists.value_type))

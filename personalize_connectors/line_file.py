@@ -1,0 +1,94 @@
+"""A file of lines, compressed in pieces on all processors.
+
+Each piece is a frame (zstd) or member (gzip) of its own; one behind the other they are a file of that format
+(RFC 8878, 3; RFC 1952, 2.2).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from personalize_connectors.storage import Storage
+from personalize_connectors.written_file import WrittenFile, written_file
+
+_ENDINGS = {"none": ".json", "gzip": ".json.gz", "zstd": ".json.zst"}
+_MOST_THREADS = 4
+
+
+def line_ending(compression: str) -> str:
+    """How the name of such a file ends."""
+    return _ENDINGS[compression]
+
+
+@dataclass
+class LineFile:
+    """Takes lines; those of some batches are being compressed while the next ones are made."""
+
+    file: WrittenFile
+    compression: str
+    compressing: ThreadPoolExecutor
+    writing: ThreadPoolExecutor
+    width: int
+    pending: deque[Future[None]] = field(default_factory=deque)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """Its entry in the manifest."""
+        return self.file.entry
+
+    def write(self, column: pa.Array) -> None:
+        """Take the lines of one batch; they stand one after the other in the column's buffer."""
+        self.entry["rows"] += len(column)
+        self.put(_text(column))
+
+    def put(self, text: pa.Buffer) -> None:
+        """Take a piece of text."""
+        piece = self.compressing.submit(compressed, text, self.compression)
+        self.pending.append(self.writing.submit(self._write, piece))
+        self.settle(self.width)
+
+    def settle(self, left: int) -> None:
+        """Wait until at most so many pieces are on their way; an error of one is raised here."""
+        while len(self.pending) > left:
+            self.pending.popleft().result()
+
+    def _write(self, piece: Future[pa.Buffer]) -> None:
+        self.file.sink.write(piece.result())
+
+
+def compressed(text: pa.Buffer, compression: str) -> pa.Buffer:
+    """A piece as it stands in the file."""
+    return text if compression == "none" else pa.Codec(compression).compress(text)
+
+
+@contextmanager
+def line_file(storage: Storage, path: str, compression: str) -> Iterator[LineFile]:
+    """Write a file of lines, which is there when the block ends."""
+    width = min(_MOST_THREADS, os.cpu_count() or 1)
+    with (
+        written_file(storage, path) as file,
+        ThreadPoolExecutor(width, thread_name_prefix="compress") as compressing,
+        ThreadPoolExecutor(1, thread_name_prefix="write") as writing,
+    ):
+        lines = LineFile(file, compression, compressing, writing, width)
+        yield lines
+        if not lines.entry["rows"]:  # an empty file would be none of its format
+            lines.put(pa.py_buffer(b""))
+        lines.settle(0)
+
+
+def _text(column: pa.Array) -> pa.Buffer:
+    column = column.cast(pa.large_binary())
+    _, offsets, data = column.buffers()
+    places = np.frombuffer(offsets, np.int64)
+    first = places[column.offset]
+    return data.slice(first, places[column.offset + len(column)] - first)

@@ -1,0 +1,110 @@
+"""A Parquet file of a frame.
+
+Lists of ids are dictionary encoded, so that a reader takes them as places in a dictionary (`engine.ids`); such a dictionary
+is as large as there are ids, and a row group large enough to be worth one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from personalize_connectors.engine.ids import in_dictionary, is_text
+from personalize_connectors.storage import Storage
+from personalize_connectors.written_file import WrittenFile, written_file
+
+ROWS_PER_GROUP = 131_072
+_BYTES_PER_GROUP = 96 << 20
+_LARGEST_DICTIONARY = 64 << 20
+
+
+@dataclass
+class TableFile:
+    """Takes batches; a row group is being encoded while the next one is made."""
+
+    file: WrittenFile
+    writer: pq.ParquetWriter
+    schema: pa.Schema
+    encoding: ThreadPoolExecutor
+    group: list[pa.RecordBatch] = field(default_factory=list)
+    pending: Future[None] | None = None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """Its entry in the manifest."""
+        return self.file.entry
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take a batch."""
+        self.entry["rows"] += len(batch)
+        self.group.append(batch)
+        rows = sum(map(len, self.group))
+        if rows >= ROWS_PER_GROUP or sum(held.nbytes for held in self.group) >= _BYTES_PER_GROUP:
+            self.end_group()
+
+    def end_group(self) -> None:
+        """Hand over what was taken, once the row group before is encoded; its error is raised here."""
+        self.settle()
+        if self.group:
+            group, self.group = self.group, []
+            self.pending = self.encoding.submit(self._encode, group)
+
+    def settle(self) -> None:
+        """Wait until nothing is being encoded."""
+        if self.pending:
+            self.pending.result()
+
+    def _encode(self, group: list[pa.RecordBatch]) -> None:
+        columns = [_one([batch[name] for batch in group]) for name in self.schema.names]
+        table = pa.table(
+            [column.cast(field.type) for column, field in zip(columns, self.schema, strict=True)],
+            schema=self.schema,
+        )
+        self.writer.write_table(table, row_group_size=len(table))
+
+
+def _one(chunks: list[pa.Array]) -> pa.Array:
+    """One array of some; lists of ids have one dictionary."""
+    if {chunk.type for chunk in chunks} == {chunks[0].type} and is_text(chunks[0].type):
+        return in_dictionary(pa.concat_arrays(chunks))
+    coded = [in_dictionary(chunk) if is_text(chunk.type) else chunk for chunk in chunks]
+    return pa.chunked_array(coded).unify_dictionaries().combine_chunks()
+
+
+def _stored(schema: pa.Schema) -> pa.Schema:
+    """The columns as they are handed to Parquet: lists of ids in a dictionary."""
+    ids = pa.list_(pa.field("element", pa.dictionary(pa.int32(), pa.string())))
+    return pa.schema([field.with_type(ids) if is_text(field.type) else field for field in schema])
+
+
+@contextmanager
+def table_file(storage: Storage, path: str, schema: pa.Schema) -> Iterator[TableFile]:
+    """Write a Parquet file, which is there when the block ends. Batches may have lists of ids as text or in a dictionary."""
+    ids = [f"{column.name}.list.element" for column in schema if is_text(column.type)]
+    stored = _stored(schema)
+    with (
+        written_file(storage, path) as file,
+        pq.ParquetWriter(
+            file.sink,
+            stored,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=ids,
+            dictionary_pagesize_limit=_LARGEST_DICTIONARY,
+            write_statistics=[
+                name for name in schema.names if not pa.types.is_nested(schema.field(name).type)
+            ],
+            store_schema=False,
+        ) as writer,
+        ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
+    ):
+        table = TableFile(file, writer, stored, encoding)
+        yield table
+        table.end_group()
+        table.settle()
