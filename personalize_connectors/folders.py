@@ -57,6 +57,12 @@ class Folder:
         """A lazy scan of one frame's Parquet files."""
         return self.storage.dataset(self._tables(name))
 
+    def head(self, rows: int, columns: Sequence[str] | None = None, name: str = "part") -> pa.Table:
+        """The first rows of one frame; little more than those is decoded."""
+        scan = self.scan(name)
+        names = list(columns or scan.schema.names)
+        return scan.head(rows, columns=names, batch_size=rows, batch_readahead=1, fragment_readahead=1)
+
     def coded(self, columns: Sequence[str], name: str = "part") -> Iterator[pa.RecordBatch]:
         """Columns of one frame, in which lists of ids are places in a dictionary, as the files keep them (`engine.ids`)."""
         lists = [f"{column}.list.element" for column in columns]

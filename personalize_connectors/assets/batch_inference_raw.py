@@ -68,7 +68,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             (folder,) = folders.values()
             lines = session.from_arrow(folder.scan())
             errors = lines.filter("reason IS NOT NULL").count("*").fetchall()[0][0]
-            first = lines.project("file, line, query, recommended, reason").limit(5).to_arrow_table()
+            first = folder.head(5, ["file", "line", "query", "recommended", "reason"])
             return {
                 "source": source.uri,
                 "source_at": dg.MetadataValue.timestamp(source.at),

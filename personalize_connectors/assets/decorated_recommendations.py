@@ -124,9 +124,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                     "repeated_metadata_lines": metadata.repeated,
                     "report": report_link(installation, run),
                     "preview": table(
-                        folder.scan(next(iter(decorations)))
-                        .head(5, columns=["user_id", "change", "items"])
-                        .to_pylist()
+                        folder.head(5, ["user_id", "change", "items"], next(iter(decorations))).to_pylist()
                     ),
                 }
 

@@ -118,9 +118,9 @@ def sync_asset(
                         {"reason": text, "records": number} for text, number in done.rejected.items()
                     ),
                     "preview": table(
-                        decorated_recommendations.scan(connector.name)
-                        .head(5, columns=["user_id", "change", "items"])
-                        .to_pylist()
+                        decorated_recommendations.head(
+                            5, ["user_id", "change", "items"], connector.name
+                        ).to_pylist()
                     ),
                 }
             )

@@ -9,6 +9,7 @@ from personalize_connectors.assets.checks import ERROR_SHARE, USER_DROP, error_s
 from personalize_connectors.assets.decoration import LISTS, PRESENT
 from personalize_connectors.assets.preview import check_result, column_schema, table
 from personalize_connectors.assets.user_lists import ASSET, previous_users, user_lists
+from personalize_connectors.engine.gather import lengths
 from personalize_connectors.engine.recommendations import SCHEMA
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
@@ -73,21 +74,17 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 (folder,) = folders.values()
                 users.append(folder.rows_of(LISTS))
-                counted = (
-                    session.from_arrow(folder.scan(LISTS))
-                    .aggregate("coalesce(sum(len(items)), 0)::BIGINT")
-                    .fetchall()
-                )
+                written = (batch["items"] for batch in folder.coded(["items"], LISTS))
                 return {
                     "rows": users[0],
                     "dagster/partition_row_count": users[0],
                     "users": users[0],
                     "users_with_errors": folder.rows_of(PRESENT),
-                    "recommendations": counted[0][0],
+                    "recommendations": sum(int(lengths(found).sum()) for found in written),
                     "repeated_queries": lists.repeated,
                     "mapping_rows_set_aside": lists.set_aside.total,
                     "users_in_previous_run": previous if previous is not None else 0,
-                    "preview": table(folder.scan(LISTS).head(5).to_pylist()),
+                    "preview": table(folder.head(5, name=LISTS).to_pylist()),
                 }
 
             yield dg.MaterializeResult(value=Materialization(lists.frames, describe, started))
