@@ -20,14 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
 import dagster as dg
 import requests
 
+from benchmarks.ticks import ticking
 from personalize_connectors.job_run import Job, JobRun
 
 ROOT = "connectors"
@@ -130,11 +130,7 @@ def main() -> None:
 
 
 def _time_ticks(instance: dg.DagsterInstance, url: str, made_up: Installation) -> None:
-    from personalize_connectors.definitions import defs  # noqa: PLC0415 - reads the environment
-    from personalize_connectors.sensors import NAME  # noqa: PLC0415
-
-    sensor, cursor = defs.resolve_sensor_def(NAME), None
-    repository = defs.get_repository_def()
+    evaluate, cursor = ticking(), None
 
     def told(what: str) -> float:
         return float(requests.get(f"{url}/-/{what}", timeout=5).text or 0)
@@ -142,18 +138,7 @@ def _time_ticks(instance: dg.DagsterInstance, url: str, made_up: Installation) -
     def tick(what: str) -> None:
         nonlocal cursor
         before, own = told("requests"), told("seconds")
-        started = time.perf_counter()
-        with (
-            redirect_stderr(StringIO()),  # a tick tells what it requests
-            dg.build_sensor_context(
-                instance_ref=instance.get_ref(),
-                cursor=cursor,
-                repository_def=repository,
-                resources=defs.resources or {},
-            ) as context,
-        ):
-            data = sensor.evaluate_tick(context)
-        seconds = time.perf_counter() - started
+        data, seconds = evaluate(instance, cursor)
         sent, own = told("requests") - before, told("seconds") - own
         cursor = data.cursor
         print(

@@ -18,7 +18,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from personalize_connectors.addresses import read_address
+from personalize_connectors.aws_endpoint import aws_endpoint
 from personalize_connectors.errors import BadSettings
 
 _CALLS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
@@ -33,9 +33,7 @@ def aws_client(service: str, region: str = "") -> Any:
         BadSettings: the environment names a profile, region or address that cannot be used.
         NoRegionError: it names no region.
     """
-    for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
-        if (url := os.environ.get(name)) and not read_address(url, ("http", "https")):
-            raise BadSettings(f"{name} is no address; it is of the form https://host[:port]")
+    aws_endpoint(service)
     try:
         return Session().client(
             service, region_name=region or os.environ.get("AWS_REGION") or None, config=_CALLS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
-from urllib.parse import urlsplit
 
+from personalize_connectors.addresses import read_address
 from personalize_connectors.errors import BadSettings
 
 
@@ -23,18 +23,9 @@ def aws_endpoint(service: str, environment: MutableMapping[str, str] = os.enviro
     for name in named:
         if not environment[name].strip():
             del environment[name]
-        elif not _is_address(environment[name]):
+        elif not (environment[name].isascii() and read_address(environment[name], ("http", "https"))):
             raise BadSettings(
                 f"{name} is {environment[name]!r}; write http:// or https://, host and port, "
                 "for example http://127.0.0.1:5000, or unset it"
             )
     return next((environment[name] for name in named if name in environment), None)
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # a port that is no number is told here
-    except ValueError:
-        return False
-    return url.isascii() and " " not in url and parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -13,11 +13,13 @@ from personalize_connectors.errors import BadSettings
     "url", ["notaurl", "http://", "ftp://aws.example", "http://[::1", "http://aws.example:abc"]
 )
 def test_an_address_that_is_none_is_told(monkeypatch, name, url):
-    """The text names the variable."""
+    """The text names the variable, its value, and what is right."""
     monkeypatch.setenv(name, url)
     with pytest.raises(BadSettings) as caught:
         aws_client("ssm")
-    assert str(caught.value) == f"{name} is no address; it is of the form https://host[:port]"
+    assert str(caught.value) == (
+        f"{name} is {url!r}; write http:// or https://, host and port, for example http://127.0.0.1:5000, or unset it"
+    )
 
 
 @pytest.mark.usefixtures("s3")

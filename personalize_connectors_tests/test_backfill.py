@@ -8,8 +8,6 @@ import pytest
 
 from personalize_connectors import layout
 from personalize_connectors.backfill import missed
-from personalize_connectors.cli import main
-from personalize_connectors.emulators.braze import running
 from personalize_connectors.instance import open_instance
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.runs import successful_versions
@@ -34,28 +32,6 @@ def bucket(tmp_path, monkeypatch):
     for name in ("BRAZE_REST_ENDPOINT_URL", "BRAZE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     return open_storage(str(tmp_path / "bucket"), create=True)
-
-
-@pytest.fixture
-def emulator(monkeypatch):
-    """A Braze emulator that the environment leads to."""
-    with running() as braze:
-        monkeypatch.setenv("BRAZE_REST_ENDPOINT_URL", braze.url)
-        monkeypatch.setenv("BRAZE_API_KEY", braze.api_key)
-        yield braze
-
-
-@pytest.fixture
-def command(capsys):
-    """Run the command line and give exit code, standard output and standard error."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["backfill", str(DAILY), *arguments])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def key(day: int) -> str:
@@ -123,7 +99,7 @@ def test_runs_all_and_delivers_the_newest(bucket, emulator, command):
     """The older outputs leave their stages and no delivery, the newest is delivered, and then nothing is missing."""
     configure(bucket)
     put(bucket, 1, 2, 3)
-    code, shown, _ = command("--since", "2020-11-02", "--dry-run")
+    code, shown, _ = command("backfill", str(DAILY), "--since", "2020-11-02", "--dry-run")
     assert (code, shown.splitlines()) == (
         0,
         [
@@ -131,7 +107,7 @@ def test_runs_all_and_delivers_the_newest(bucket, emulator, command):
             f"{key(3)}  {bucket.uri(folder(NOVEMBER[2]))}  and deliver it",
         ],
     )
-    code, shown, _ = command("--since", "2020-11-02")
+    code, shown, _ = command("backfill", str(DAILY), "--since", "2020-11-02")
     assert (code, [line for line in shown.splitlines() if "daily|" in line]) == (0, [key(2), key(3)])
     assert emulator.profiles()["ana"]["recommendation_items"] == [{"itemId": "item-3"}]
     assert emulator.stats()["requests"] == 1
@@ -143,7 +119,10 @@ def test_runs_all_and_delivers_the_newest(bucket, emulator, command):
             "2020-11-02T03-00-00Z",
             "2020-11-03T03-00-00Z",
         }
-    assert command("--since", "2020-11-02")[:2] == (0, f"{DAILY}: nothing was missed\n")
+    assert command("backfill", str(DAILY), "--since", "2020-11-02")[:2] == (
+        0,
+        f"{DAILY}: nothing was missed\n",
+    )
 
 
 def test_leaves_out_what_has_a_time_to_come(bucket, command):
@@ -151,7 +130,7 @@ def test_leaves_out_what_has_a_time_to_come(bucket, command):
     configure(bucket)
     put(bucket, 1)
     put_output(bucket, "batch/daily/batch_daily_2999_11_01_03_00_00")
-    assert command("--since", "2020-11-01", "--dry-run")[1].count("daily|") == 1
+    assert command("backfill", str(DAILY), "--since", "2020-11-01", "--dry-run")[1].count("daily|") == 1
 
 
 def test_a_date_ends_with_its_day(bucket, command):
@@ -159,7 +138,9 @@ def test_a_date_ends_with_its_day(bucket, command):
     configure(bucket)
     put(bucket, 1, 2, 3)
     until = {
-        text: command("--since", "2020-11-01", "--until", text, "--dry-run")[1].count("daily|")
+        text: command("backfill", str(DAILY), "--since", "2020-11-01", "--until", text, "--dry-run")[1].count(
+            "daily|"
+        )
         for text in ("2020-11-02", "2020-11-02T00:00:00Z")
     }
     assert until == {"2020-11-02": 2, "2020-11-02T00:00:00Z": 1}
@@ -169,7 +150,7 @@ def test_a_run_that_fails_is_the_exit_code(bucket, command):
     """Where a run fails the others are run all the same, and the exit code is that of a failed run."""
     configure(bucket)
     put(bucket, 1, 2)
-    code, _, error = command("--since", "2020-11-01")
+    code, _, error = command("backfill", str(DAILY), "--since", "2020-11-01")
     assert (code, error.count("failed batch_inference_raw: BRAZE_REST_ENDPOINT_URL")) == (1, 2)
 
 
@@ -188,6 +169,6 @@ def test_a_run_that_fails_is_the_exit_code(bucket, command):
 )
 def test_says_what_is_wrong(bucket, command, arguments, text):
     """A time that is none or that nothing was missed in, a job that is not there and a missing option are told, with the exit code of such."""
-    code, _, error = command(*arguments)
+    code, _, error = command("backfill", str(DAILY), *arguments)
     assert code == 2
     assert text.format(uri=bucket.url) in error

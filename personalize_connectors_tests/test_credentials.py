@@ -113,7 +113,7 @@ def test_what_is_wrong_is_told_by_where_it_came_from(store, variables, path):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("AWS_ENDPOINT_URL", "notaurl", "AWS_ENDPOINT_URL is no address"),
+        ("AWS_ENDPOINT_URL", "notaurl", "AWS_ENDPOINT_URL is 'notaurl'; write http:// or https://"),
         (
             "AWS_PROFILE",
             "nope",

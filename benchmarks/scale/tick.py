@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from contextlib import redirect_stderr
-from io import StringIO
 from pathlib import Path
 
 import dagster as dg
 
 from benchmarks.scale.history import Past
-from personalize_connectors.definitions import defs
-from personalize_connectors.sensors import NAME
+from benchmarks.ticks import ticking
 
 
 def main() -> None:
     """`FOLDER JOBS RUNS`; prints seconds of a tick that finds nothing new, and of one that finds 20 new batch outputs."""
     past, runs = Past(Path(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
-    sensor, repository = defs.resolve_sensor_def(NAME), defs.get_repository_def()
-    cursor: str | None = None
+    evaluate, cursor = ticking(), None
 
     def tick(instance: dg.DagsterInstance) -> tuple[float, int]:
         nonlocal cursor
-        started = time.perf_counter()
-        with (
-            redirect_stderr(StringIO()),  # a tick tells what it requests
-            dg.build_sensor_context(
-                instance_ref=instance.get_ref(),
-                cursor=cursor,
-                repository_def=repository,
-                resources=defs.resources or {},
-            ) as context,
-        ):
-            data = sensor.evaluate_tick(context)
+        data, seconds = evaluate(instance, cursor)
         cursor = data.cursor
-        return time.perf_counter() - started, len(data.run_requests or [])
+        return seconds, len(data.run_requests or [])
 
     with dg.DagsterInstance.get() as instance:
         while tick(instance)[1]:

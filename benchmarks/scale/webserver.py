@@ -71,7 +71,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             if requests.post(url, json={"query": "{ version }"}, timeout=5).ok:
                 return
         except requests.ConnectionError:
-            time.sleep(0.2)
+            time.sleep(0.2)  # it is still starting; nothing tells when it listens
     raise RuntimeError("dagster-webserver does not answer")
 
 

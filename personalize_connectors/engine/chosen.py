@@ -23,74 +23,33 @@ SCHEMA = pa.schema(
         ("queries", pa.list_(pa.string())),
     ]
 )
-_DELTA = SCHEMA.names[:4]
-_LISTS = SCHEMA.names[4:]
+_OF_DELTA, _OF_LISTS = SCHEMA.names[:4], SCHEMA.names[4:]
 
 
 def chosen(delta: duckdb.DuckDBPyRelation, lists: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of `SCHEMA`, lists as they come.
+    """The rows of `SCHEMA` in the order of their places, lists as they come (`engine.ids`); then those without a place.
 
     Args:
         delta: `place`, `user_id`, `fingerprint`, `points`, `change` of the rows that are wanted; those without a place are in no
             list and get an empty one.
-        lists: `items`, `queries` of all places, in order.
+        lists: `items`, `queries` of all places, in order; read no further than they are wanted.
     """
-    rows = _Rows(delta.order("place NULLS LAST").to_arrow_reader(ROWS_PER_BATCH))
+    ((last,),) = delta.aggregate("coalesce(max(place), -1)").fetchall()
     start = 0
-    while (first := rows.next_place()) is not None:
+    while start <= last:
         batch = next(lists)
         end = start + len(batch)
-        if first < end:
-            for found in rows.before(end):
-                taken = batch.take(pa.array(found["place"].to_numpy() - start))
-                yield _put_together(found, [taken[name] for name in _LISTS])
+        rows = delta.filter(f"place >= {start} AND place < {end}").order("place").to_arrow_table()
+        if len(rows):
+            wanted = batch.take(rows["place"].combine_chunks().cast(pa.int64()).to_numpy() - start)
+            yield _row_batch(rows, [wanted[name] for name in _OF_LISTS])
         start = end
-    for found in rows.rest():
-        empty = pa.ListArray.from_arrays(
-            pa.array(np.zeros(len(found) + 1, np.int32)), pa.array([], pa.string())
-        )
-        yield _put_together(found, [empty, empty])
+    for found in delta.filter("place IS NULL").to_arrow_reader(ROWS_PER_BATCH):
+        nowhere = pa.array(np.zeros(len(found) + 1, np.int32))
+        empty = pa.ListArray.from_arrays(nowhere, pa.array([], pa.string()))
+        yield _row_batch(pa.Table.from_batches([found]), [empty, empty])
 
 
-def _put_together(rows: pa.RecordBatch, lists: list[pa.Array]) -> pa.RecordBatch:
-    columns = [rows[name].cast(SCHEMA.field(name).type) for name in _DELTA]
+def _row_batch(rows: pa.Table, lists: list[pa.Array]) -> pa.RecordBatch:
+    columns = [rows[name].combine_chunks().cast(SCHEMA.field(name).type) for name in _OF_DELTA]
     return pa.record_batch([*columns, *lists], names=SCHEMA.names)
-
-
-class _Rows:
-    """Rows in the order of their places, taken up to one place after the other."""
-
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self._reader = reader
-        self._held: pa.RecordBatch | None = None
-
-    def next_place(self) -> int | None:
-        """The place of the next row; None where no row has one any more."""
-        batch = self._next()
-        place: int | None = batch["place"][0].as_py() if batch else None
-        return place
-
-    def before(self, end: int) -> Iterator[pa.RecordBatch]:
-        """The rows with a place before this one."""
-        while batch := self._next():
-            places = batch["place"].drop_null().to_numpy()
-            count = int(np.searchsorted(places, end))
-            if count:
-                yield batch.slice(0, count)
-            self._held = batch.slice(count)
-            if count < len(batch):
-                return
-
-    def rest(self) -> Iterator[pa.RecordBatch]:
-        """The rows that are left."""
-        while batch := self._next():
-            yield batch
-            self._held = None
-
-    def _next(self) -> pa.RecordBatch | None:
-        while not self._held:
-            try:
-                self._held = self._reader.read_next_batch()
-            except StopIteration:
-                return None
-        return self._held

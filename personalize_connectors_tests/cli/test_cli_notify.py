@@ -35,13 +35,14 @@ def test_a_topic_that_is_not_there_ends_with_2(command, monkeypatch):
 
 @pytest.mark.usefixtures("s3")
 def test_aws_settings_that_cannot_be_used_end_with_2(command, monkeypatch):
-    """The line names the variable."""
+    """The line names the variable, its value, and what is right."""
     monkeypatch.setenv("CONNECTORS_SNS_TOPIC_ARN", ARN)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", "notaurl")
     code, printed, _ = command("notify", "--test")
     assert (code, printed) == (
         2,
-        "sns: AWS_ENDPOINT_URL_SNS is no address; it is of the form https://host[:port]\n",
+        "sns: AWS_ENDPOINT_URL_SNS is 'notaurl'; write http:// or https://, host and port, for example http://127.0.0.1:5000, "
+        "or unset it\n",
     )
 
 
