@@ -156,8 +156,7 @@ def _write_part(
                 continue
             if lines and lines_of:
                 lines.write(batch[lines_of.column])
-                batch = batch.drop_columns([lines_of.column])  # noqa: PLW2901 - what is left of it
-            table.write(batch)
+            table.write(batch.select(frame.schema_of_table.names))
     written[frame.folder].files.append({**table.entry, "frame": frame.name})
     if lines and lines_of:
         written[lines_of.folder].files.append({**lines.entry, "frame": frame.name})

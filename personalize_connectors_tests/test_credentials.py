@@ -124,9 +124,11 @@ def test_what_is_wrong_is_told_by_where_it_came_from(store, variables, path):
 @pytest.mark.usefixtures("store")
 def test_aws_settings_that_cannot_be_used_are_told(monkeypatch, name, value, words):
     """They are the same the next time: nothing that answers later."""
-    monkeypatch.setenv(name, value)
-    with pytest.raises(BadSettings) as caught:
-        find_destination(CONNECTOR, os.environ | {"BRAZE_REST_ENDPOINT_URL": URL, "BRAZE_API_KEY": ""})
+    # The store is in this process, and must not see it when it is emptied.
+    with monkeypatch.context() as patched:
+        patched.setenv(name, value)
+        with pytest.raises(BadSettings) as caught:
+            find_destination(CONNECTOR, os.environ | {"BRAZE_REST_ENDPOINT_URL": URL, "BRAZE_API_KEY": ""})
     assert words in str(caught.value)
     assert "the SSM parameters" in str(caught.value)
 

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
-from pyspark.sql import functions as F  # noqa: N812 - as everybody names it
+from pyspark.sql import functions as column
 
 _FIELDS = ("name", "price", "brand", "category", "url", "image")
 _LINES = "input STRUCT<userId: STRING>, output STRUCT<recommendedItems: ARRAY<STRING>, scores: ARRAY<DOUBLE>>, error STRING"
@@ -27,16 +27,22 @@ _DECORATED = ("queryUserId", "recommendations")
 def decorated(lines: DataFrame, metadata: DataFrame) -> DataFrame:
     """A row for each user, with the items' fields in order."""
     rank = Window.partitionBy("queryUserId").orderBy("pos")
-    item: list[Column] = [*(F.col(f"meta.{field}") for field in _FIELDS), F.col("recItemId").alias("itemId")]
+    item: list[Column] = [
+        *(column.col(f"meta.{field}") for field in _FIELDS),
+        column.col("recItemId").alias("itemId"),
+    ]
     return (
         lines.where("error IS NULL")
-        .select(F.col("input.userId").alias("queryUserId"), F.posexplode_outer("output.recommendedItems"))
+        .select(
+            column.col("input.userId").alias("queryUserId"),
+            column.posexplode_outer("output.recommendedItems"),
+        )
         .withColumnRenamed("col", "recItemId")
-        .join(metadata.alias("meta"), F.col("recItemId") == F.col("id"), "left_outer")
-        .withColumn("recItem", F.when(F.col("recItemId").isNotNull(), F.struct(*item)))
-        .withColumn("recommendations", F.collect_list("recItem").over(rank))
+        .join(metadata.alias("meta"), column.col("recItemId") == column.col("id"), "left_outer")
+        .withColumn("recItem", column.when(column.col("recItemId").isNotNull(), column.struct(*item)))
+        .withColumn("recommendations", column.collect_list("recItem").over(rank))
         .groupBy("queryUserId")
-        .agg(F.max("recommendations").alias("recommendations"))
+        .agg(column.max("recommendations").alias("recommendations"))
     )
 
 
@@ -46,8 +52,10 @@ def run(spark: SparkSession, source: str, metadata: str, output: str, state: str
     records = decorated(lines, spark.read.schema(_METADATA).json(metadata)).select(*_DECORATED)
     if state:
         records = records.subtract(spark.read.schema(records.schema).json(state).select(*_DECORATED))
-    about = F.struct(F.lit("daily").alias("name"), F.lit("2026-11-01T03:00:00+00:00").alias("runDateTime"))
-    record = F.to_json(F.struct(*_DECORATED, about.alias("jobInfo")))
+    about = column.struct(
+        column.lit("daily").alias("name"), column.lit("2026-11-01T03:00:00+00:00").alias("runDateTime")
+    )
+    record = column.to_json(column.struct(*_DECORATED, about.alias("jobInfo")))
     records.select(record.alias("value")).write.text(output)
 
 

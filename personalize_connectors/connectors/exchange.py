@@ -39,9 +39,10 @@ class Destination:
 
 def by_origin(text: str, origins: Mapping[str, str]) -> str:
     """A text that says where a value came from instead of the variable that would hold it."""
-    for variable, origin in origins.items():
-        text = re.sub(rf"\b{variable}\b", lambda _: origin, text)  # noqa: B023 - called at once
-    return text
+    if not origins:
+        return text
+    variables = "|".join(map(re.escape, origins))
+    return re.sub(rf"\b(?:{variables})\b", lambda found: origins[found[0]], text)
 
 
 @dataclass(frozen=True)
