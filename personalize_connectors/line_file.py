@@ -21,7 +21,7 @@ from personalize_connectors.storage import Storage
 from personalize_connectors.written_file import WrittenFile, written_file
 
 _ENDINGS = {"none": ".json", "gzip": ".json.gz", "zstd": ".json.zst"}
-_MOST_THREADS = 4
+_MOST_THREADS, _PIECES_PER_THREAD = 4, 4
 
 
 def line_ending(compression: str) -> str:
@@ -54,7 +54,7 @@ class LineFile:
         """Take a piece of text."""
         piece = self.compressing.submit(compressed, text, self.compression)
         self.pending.append(self.writing.submit(self._write, piece))
-        self.settle(self.width)
+        self.settle(_PIECES_PER_THREAD * self.width)
 
     def settle(self, left: int) -> None:
         """Wait until at most so many pieces are on their way; an error of one is raised here."""

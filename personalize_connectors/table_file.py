@@ -33,6 +33,8 @@ class TableFile:
     schema: pa.Schema
     encoding: ThreadPoolExecutor
     group: list[pa.RecordBatch] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
     pending: Future[None] | None = None
 
     @property
@@ -44,15 +46,16 @@ class TableFile:
         """Take a batch."""
         self.entry["rows"] += len(batch)
         self.group.append(batch)
-        rows = sum(map(len, self.group))
-        if rows >= ROWS_PER_GROUP or sum(held.nbytes for held in self.group) >= _BYTES_PER_GROUP:
+        self.rows += len(batch)
+        self.size += sum(map(_size, batch.columns))
+        if self.rows >= ROWS_PER_GROUP or self.size >= _BYTES_PER_GROUP:
             self.end_group()
 
     def end_group(self) -> None:
         """Hand over what was taken, once the row group before is encoded; its error is raised here."""
         self.settle()
         if self.group:
-            group, self.group = self.group, []
+            group, self.group, self.rows, self.size = self.group, [], 0, 0
             self.pending = self.encoding.submit(self._encode, group)
 
     def settle(self) -> None:
@@ -69,12 +72,19 @@ class TableFile:
         self.writer.write_table(table, row_group_size=len(table))
 
 
+def _size(column: pa.Array) -> int:
+    """Bytes without those of a dictionary, which many batches share."""
+    in_lists = column.values if pa.types.is_list(column.type) else column
+    shared = in_lists.dictionary.nbytes if pa.types.is_dictionary(in_lists.type) else 0
+    return int(column.nbytes) - shared
+
+
 def _one(chunks: list[pa.Array]) -> pa.Array:
     """One array of some; lists of ids have one dictionary."""
     if {chunk.type for chunk in chunks} == {chunks[0].type} and is_text(chunks[0].type):
         return in_dictionary(pa.concat_arrays(chunks))
     coded = [in_dictionary(chunk) if is_text(chunk.type) else chunk for chunk in chunks]
-    return pa.chunked_array(coded).unify_dictionaries().combine_chunks()
+    return pa.concat_arrays(coded)
 
 
 def _stored(schema: pa.Schema) -> pa.Schema:

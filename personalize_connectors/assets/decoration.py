@@ -22,7 +22,7 @@ from personalize_connectors.engine.chosen import chosen
 from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame
-from personalize_connectors.engine.ids import distinct
+from personalize_connectors.engine.ids import distinct, recoded
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
 from personalize_connectors.engine.item_documents import Selection, render, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
@@ -138,6 +138,17 @@ def records_of(
     return iter(pa.table([names, itself, *empty], schema=USERS).select(columns).to_batches(ROWS_PER_BATCH))
 
 
+def _known_records(
+    what: Decorating, users: Folder, items: Items, documents: pa.Table, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """The same rows, in which items are places among the item documents."""
+    known = documents["item_id"].combine_chunks()
+    for batch in records_of(what, users, items, columns):
+        place = batch.schema.get_field_index("items")
+        lists = recoded(batch["items"], known)
+        yield batch.set_column(place, pa.field("items", lists.type), lists)
+
+
 def is_catalog(connector: str) -> bool:
     """Whether a connector delivers items; those are compared after the profiles, which say what is still named."""
     return connectors()[connector].unit == "item"
@@ -169,7 +180,7 @@ def _decorate(
     allowance: Allowance,
 ) -> Decoration:
     documents = what.documents(items)
-    records = partial(records_of, what, users, items)
+    records = partial(_known_records, what, users, items, documents)
     counts, kept = _compare(session, bucket, run, what, users, records, documents, allowance)
     refusals = Refusals(what.connector, what.settings, documents, what.longest)
     folder = layout.stage(run, ASSET)

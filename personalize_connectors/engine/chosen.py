@@ -41,7 +41,9 @@ def chosen(delta: duckdb.DuckDBPyRelation, lists: Iterator[pa.RecordBatch]) -> I
         end = start + len(batch)
         rows = delta.filter(f"place >= {start} AND place < {end}").order("place").to_arrow_table()
         if len(rows):
-            wanted = batch.take(rows["place"].combine_chunks().cast(pa.int64()).to_numpy() - start)
+            wanted = batch
+            if len(rows) < len(batch):
+                wanted = batch.take(rows["place"].combine_chunks().cast(pa.int64()).to_numpy() - start)
             yield _row_batch(rows, [wanted[name] for name in _OF_LISTS])
         start = end
     for found in delta.filter("place IS NULL").to_arrow_reader(ROWS_PER_BATCH):

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.engine.gather import gather, lengths
+from personalize_connectors.engine.gather import gather, lengths, row_slices
 from personalize_connectors.engine.ids import places
 
 
@@ -32,6 +32,7 @@ class Points(Protocol):
     def per_known_item(self) -> np.ndarray | None: ...  # noqa: D102
 
 
+_LONGEST_DIGEST = 32
 _SCHEMA = pa.schema(
     [
         ("place", pa.int64()),
@@ -69,7 +70,7 @@ def _digests(
     known = documents["item_id"].combine_chunks()
     pieces = pa.concat_arrays([documents["digest"].combine_chunks(), pa.array([seed])])
     place = 0
-    for batch in users:
+    for batch in _slices(users):
         counts = lengths(batch["items"])
         ends = np.cumsum(counts + 1)
         codes = np.full(int(ends[-1]) if len(ends) else 0, len(known), np.int32)
@@ -80,9 +81,15 @@ def _digests(
         known_user = billed
         if points.per_known_user is not None:
             known_user = points.per_known_user + _sums(points.per_known_item, items, counts)
-        own = pa.array(range(place, place := place + len(batch)), pa.int64())
+        own = pa.array(np.arange(place, place := place + len(batch)))
         columns = [own, batch["user_id"], gather(pieces, codes, ends), pa.array(billed), pa.array(known_user)]
         yield pa.record_batch(columns, schema=_SCHEMA)
+
+
+def _slices(users: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in users:
+        for start, end in row_slices(_LONGEST_DIGEST * (lengths(batch["items"]) + 1)):
+            yield batch.slice(start, end - start)
 
 
 def _sums(of_item: np.ndarray | None, items: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 Ints = np.ndarray
 
-_BYTES_IN_FLIGHT = 64 << 20
+# What is made and compressed at a time stays in the caches of a processor.
+_BYTES_IN_FLIGHT = 4 << 20
 
 
 def lengths(lists: pa.ListArray) -> Ints:
@@ -36,8 +37,8 @@ def joined(before: Ints, entries: Ints, counts: Ints, separator: int, after: Int
     ends = np.cumsum(sizes)
     starts = ends - sizes
     codes = np.full(int(ends[-1]) if len(ends) else 0, separator, np.int32)
-    rank = np.arange(len(entries)) - np.repeat(np.cumsum(counts) - counts, counts)
-    codes[np.repeat(starts + 1, counts) + 2 * rank] = entries
+    first_entries = np.cumsum(counts) - counts
+    codes[np.repeat(starts + 1 - 2 * first_entries, counts) + 2 * np.arange(len(entries))] = entries
     codes[starts] = before
     codes[ends - 1] = after
     return codes, ends
@@ -67,7 +68,7 @@ def surrounded(before: str, texts: pa.Array, after: str) -> pa.Array:
 
 
 def row_slices(weights: Ints) -> Iterator[tuple[int, int]]:
-    """Cut rows into slices of at most 64 MiB by their weights in bytes (or one row)."""
+    """Cut rows into slices of at most 4 MiB by their weights in bytes (or one row)."""
     total = np.concatenate([[0], np.cumsum(weights)])
     start = 0
     while start < len(weights):

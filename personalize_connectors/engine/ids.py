@@ -22,9 +22,15 @@ def places(lists: pa.ListArray, known: pa.Array) -> Ints:
 def places_of(ids: pa.Array, known: pa.Array) -> Ints:
     """For each id its place among the `known` ones; -1 where it is none of them."""
     if not pa.types.is_dictionary(ids.type):
-        return np.asarray(pc.index_in(ids, value_set=known).fill_null(-1).to_numpy(), np.int64)
-    of_names = places_of(ids.dictionary, known)
-    return np.asarray(of_names[ids.indices.to_numpy()])
+        return np.asarray(pc.index_in(ids, value_set=known).fill_null(-1).to_numpy(), np.int32)
+    indices: Ints = ids.indices.to_numpy()
+    return indices if ids.dictionary.equals(known) else np.take(places_of(ids.dictionary, known), indices)
+
+
+def recoded(lists: pa.ListArray, known: pa.Array) -> pa.ListArray:
+    """Lists with `known` as their dictionary, which holds all their ids; `places` among the same array is then at no cost."""
+    ids = pa.DictionaryArray.from_arrays(pa.array(places_of(lists.values, known), pa.int32()), known)
+    return _with_ids(lists, ids)
 
 
 def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:
@@ -42,7 +48,11 @@ def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:
 
 def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
     """Lists of ids as text with their ids put into a dictionary."""
-    ids = lists.values.dictionary_encode()
+    return _with_ids(lists, lists.values.dictionary_encode())
+
+
+def _with_ids(lists: pa.ListArray, ids: pa.DictionaryArray) -> pa.ListArray:
+    """The same lists of other values."""
     kind = pa.list_(pa.field("element", ids.type))
     return pa.Array.from_buffers(
         kind, len(lists), lists.buffers()[:2], lists.null_count, lists.offset, children=[ids]

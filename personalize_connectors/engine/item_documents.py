@@ -56,25 +56,23 @@ def render(items: Iterable[tuple[str, str | None]], selection: Selection, payloa
     `document` is the item as it stands in the decorated record, `payload` what the connector delivers of it, `digest` 96 bits
     of MD5 over that as text (what the fingerprint of a user is made of), and `findings` what breaks the connector's rules.
     """
-    columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
-    for item_id, line in items:
-        fields = selection.document(item_id, _parse(line) if line else {})
-        delivered, findings = payload(fields)
-        found = [{"rule": rule, "field": field} for rule, field in findings]
-        row = (item_id, dump(fields), delivered, _digest(delivered), line is not None, found)
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
+    rows = [_rendered(item_id, line, selection, payload) for item_id, line in items]
+    columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
     return pa.table(arrays, schema=SCHEMA)
 
 
+def _rendered(item_id: str, line: str | None, selection: Selection, payload: Payload) -> tuple[Any, ...]:
+    fields = selection.document(item_id, _parse(line) if line else {})
+    delivered, findings = payload(fields)
+    found = tuple({"rule": rule, "field": field} for rule, field in findings)
+    return item_id, dump(fields), delivered, _digest(delivered), line is not None, found
+
+
 def finding_counts(documents: pa.Table) -> Counter[tuple[str, str]]:
     """How many items break a rule with a field: rule and field to items."""
-    return Counter(
-        (finding["rule"], finding["field"])
-        for findings in documents["findings"].to_pylist()
-        for finding in findings
-    )
+    found = documents["findings"].combine_chunks().flatten()
+    return Counter((finding["rule"], finding["field"]) for finding in found.to_pylist())
 
 
 def unseen_fields(documents: pa.Table, selection: Selection) -> list[str]:

@@ -43,7 +43,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in _without_bom(blocks):
         cut = block.rfind(b"\n") + 1
         if cut:
-            yield b"".join([*pieces, block[:cut]])
+            yield b"".join([*pieces, memoryview(block)[:cut]])
             pieces, held = [], 0
         if held < _LONGEST:
             pieces.append(block[cut:])
@@ -74,11 +74,11 @@ def _batch(file_no: int, line: int, text: bytes) -> pa.RecordBatch:
     offsets = np.zeros(len(ends) + 1, np.int64)
     offsets[1:] = ends
     count = len(ends)
+    texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
+    valid = np.ones(count, bool)
     try:
-        text.decode()
-        texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
-        valid = np.ones(count, bool)
-    except UnicodeDecodeError:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:  # not UTF-8
         texts, valid = _escaped(text, offsets)
     numbers = np.arange(line, line + count, dtype=np.int64)
     return pa.record_batch(

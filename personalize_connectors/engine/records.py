@@ -48,12 +48,12 @@ def with_records(
         codes = places(batch["items"], known)
         bounds = np.concatenate([[0], np.cumsum(counts)])
         weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
+        pieces = pa.concat_arrays([texts, ends, _heads(form.job_type, batch)])
         for start, end in row_slices(weights):
-            rows = batch.slice(start, end - start)
-            pieces = pa.concat_arrays([texts, ends, _heads(form.job_type, rows)])
             entries = codes[bounds[start] : bounds[end]]
-            of_rows = np.arange(len(rows))
-            layout = joined(first + of_rows, entries, counts[start:end], comma, np.full(len(rows), tail))
+            heads, tails = first + np.arange(start, end), np.full(end - start, tail)
+            layout = joined(heads, entries, counts[start:end], comma, tails)
+            rows = batch.slice(start, end - start)
             yield rows.append_column("record", gather(pieces, *layout))
 
 

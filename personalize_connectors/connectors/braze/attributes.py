@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import orjson
 import pyarrow as pa
@@ -67,14 +68,20 @@ def of_items(settings: BrazeSettings) -> frozenset[str]:
         return frozenset([f"{settings.attributePrefix}items"])
     wanted = settings.itemMetadataFields
     fields = _with_item_id(wanted if wanted is not None else ["<field>"])
-    return frozenset(_attribute(settings, "<n>", field) for field in fields)
+    shape = (settings.payload, settings.attributePrefix)
+    return frozenset(_attribute(*shape, "<n>", field) for field in fields)
 
 
 def can_be_written(settings: BrazeSettings, field: str) -> bool:
     """Whether a field of an item can stand on the profile under the name that the payload shape gives it."""
-    if settings.payload == "objects":
+    return _can_be_written(settings.payload, settings.attributePrefix, field)
+
+
+@lru_cache(maxsize=1024)
+def _can_be_written(payload: str, prefix: str, field: str) -> bool:
+    if payload == "objects":
         return is_name(field)
-    attribute = _attribute(settings, _LAST_PLACE, field)
+    attribute = _attribute(payload, prefix, _LAST_PLACE, field)
     return is_name(field) and len(attribute) <= LONGEST_TEXT and attribute not in RESERVED
 
 
@@ -93,11 +100,12 @@ def everything(settings: BrazeSettings, documents: pa.Table, longest: int) -> li
     payloads = documents["payload"].to_pylist() if settings.itemMetadataFields is None else []
     fields = field_names(settings, map(orjson.loads, payloads))
     places = range(1, longest + 1) if settings.payload == "flat" else range(1)
-    return others + [_attribute(settings, place, field) for place in places for field in fields]
+    shape = (settings.payload, settings.attributePrefix)
+    return others + [_attribute(*shape, place, field) for place in places for field in fields]
 
 
-def _attribute(settings: BrazeSettings, place: object, field: str) -> str:
-    return f"{settings.attributePrefix}{f'{place}_' if settings.payload == 'flat' else ''}{field}"
+def _attribute(payload: str, prefix: str, place: object, field: str) -> str:
+    return f"{prefix}{f'{place}_' if payload == 'flat' else ''}{field}"
 
 
 def _with_item_id(names: Sequence[str]) -> list[str]:

@@ -25,6 +25,8 @@ def broken_rules(value: Any, *, attribute: bool) -> list[str]:
         value: As it would be sent.
         attribute: Whether it is an attribute of its own; an array inside another value may be longer.
     """
+    if isinstance(value, str | int | float):
+        return ["text_over_255_characters"] if isinstance(value, str) and len(value) > LONGEST_TEXT else []
     found = _inside(value)
     if isinstance(value, list | dict) and len(dump(without_nulls(value))) > LARGEST_NESTED:
         found.add("value_over_100_kb")
