@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -26,9 +28,25 @@ def input_files(bucket: Storage, folder: str, ending: str) -> list[Object]:
 
 
 def item_metadata(bucket: Storage, job: Job) -> ItemMetadata:
-    """The job's item metadata; empty where it has none."""
-    files = input_files(bucket, layout.metadata_folder(job), ".json")
-    return read_metadata(line_batches(bucket.contents(files)), [file.name for file in files])
+    """The job's item metadata; empty where it has none. Several stages of a run ask for it, and it is read once."""
+    folder = layout.metadata_folder(job)
+    return _read(_Versions(bucket.uri(folder), tuple(input_files(bucket, folder, ".json")), bucket))
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """The files of a folder, as they are now."""
+
+    uri: str
+    files: tuple[Object, ...]
+    bucket: Storage = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _read(found: _Versions) -> ItemMetadata:
+    return read_metadata(
+        line_batches(found.bucket.contents(found.files)), [file.name for file in found.files]
+    )
 
 
 def item_mapping(bucket: Storage, job: Job, set_aside: SetAside) -> Iterator[pa.RecordBatch]:
