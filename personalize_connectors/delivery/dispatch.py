@@ -42,6 +42,7 @@ from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import Storage
 
 _SENT = ["user_id", "fingerprint", "points"]
+_BYTES_PER_PARCEL = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -212,5 +213,5 @@ def _slices(rows: Iterator[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.
         codes = places(batch["items"], known)
         bounds = np.concatenate([[0], np.cumsum(lengths(batch["items"]))])
         weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
-        for start, end in row_slices(weights):
+        for start, end in row_slices(weights, _BYTES_PER_PARCEL):
             yield batch.slice(start, end - start)

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.engine.gather import gather, lengths, row_slices
+from personalize_connectors.engine.gather import IN_CACHE, gather, lengths, row_slices
 from personalize_connectors.engine.ids import places
 
 
@@ -88,7 +88,7 @@ def _digests(
 
 def _slices(users: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in users:
-        for start, end in row_slices(_LONGEST_DIGEST * (lengths(batch["items"]) + 1)):
+        for start, end in row_slices(_LONGEST_DIGEST * (lengths(batch["items"]) + 1), IN_CACHE):
             yield batch.slice(start, end - start)
 
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 Ints = np.ndarray
 
-# What is made and compressed at a time stays in the caches of a processor.
-_BYTES_IN_FLIGHT = 4 << 20
+# What is made of text at a time, and then digested or compressed, stays in the caches of a processor.
+IN_CACHE = 4 << 20
 
 
 def lengths(lists: pa.ListArray) -> Ints:
@@ -67,12 +67,12 @@ def surrounded(before: str, texts: pa.Array, after: str) -> pa.Array:
     return pc.binary_join_element_wise(before, texts, after, "")
 
 
-def row_slices(weights: Ints) -> Iterator[tuple[int, int]]:
-    """Cut rows into slices of at most 4 MiB by their weights in bytes (or one row)."""
+def row_slices(weights: Ints, most: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into slices of at most so many bytes by their weights (or one row)."""
     total = np.concatenate([[0], np.cumsum(weights)])
     start = 0
     while start < len(weights):
-        end = int(np.searchsorted(total, total[start] + _BYTES_IN_FLIGHT, side="right")) - 1
+        end = int(np.searchsorted(total, total[start] + most, side="right")) - 1
         end = max(end, start + 1)
         yield start, end
         start = end

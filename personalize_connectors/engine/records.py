@@ -14,7 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.engine.gather import gather, joined, json_strings, lengths, row_slices, surrounded
+from personalize_connectors.engine.gather import (
+    IN_CACHE,
+    gather,
+    joined,
+    json_strings,
+    lengths,
+    row_slices,
+    surrounded,
+)
 from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import dump
 
@@ -49,7 +57,7 @@ def with_records(
         bounds = np.concatenate([[0], np.cumsum(counts)])
         weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
         pieces = pa.concat_arrays([texts, ends, _heads(form.job_type, batch)])
-        for start, end in row_slices(weights):
+        for start, end in row_slices(weights, IN_CACHE):
             entries = codes[bounds[start] : bounds[end]]
             heads, tails = first + np.arange(start, end), np.full(end - start, tail)
             layout = joined(heads, entries, counts[start:end], comma, tails)

@@ -78,6 +78,6 @@ def test_lengths_of_a_slice():
         ([0, 0, 64, 0, 1], [(0, 4), (4, 5)]),
     ],
 )
-def test_slices_stay_within_4_mib(weights, slices):
-    """Neighbouring rows stay together up to 4 MiB; a row that is larger stands alone."""
-    assert list(row_slices(np.array(weights, np.int64) << 16)) == slices
+def test_slices_stay_within_their_size(weights, slices):
+    """Neighbouring rows stay together up to the most that is asked for; a row that is larger stands alone."""
+    assert list(row_slices(np.array(weights, np.int64), 64)) == slices
