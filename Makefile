@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-spark-baseline bench-scale bench-delivery bench-sensor bench-landing bench-small-files soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-memory bench-spark-baseline bench-scale bench-delivery bench-sensor bench-landing bench-small-files soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  measure three days of the pipeline against their floor; ARGS=\"--users 1000000 --items 100000 --compare COMMIT\""
 	@echo "make bench-spark-baseline  the same, and the same job in plain PySpark (needs Java 17)"
+	@echo "make bench-memory  10,000,000 users, and a mapping of one item to 2,000,000 users, within 4 GiB and within 1.5 GiB"
 	@echo "make bench-scale  time the sensor, the commands and the UI with 200 jobs and up to 50,000 past runs"
 	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
 	@echo "make bench-small-files  read 10,000 item metadata files from an S3 that answers late"
@@ -75,6 +76,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+
+bench-memory: $(INSTALLED)
+	$(BIN)/python -m benchmarks.pipeline.memory $(ARGS)
 
 bench-spark-baseline: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable ".[benchmark]"

@@ -84,7 +84,7 @@ def _one(chunks: list[pa.Array]) -> pa.Array:
     if {chunk.type for chunk in chunks} == {chunks[0].type} and is_text(chunks[0].type):
         return in_dictionary(pa.concat_arrays(chunks))
     coded = [in_dictionary(chunk) if is_text(chunk.type) else chunk for chunk in chunks]
-    return pa.concat_arrays(coded)
+    return coded[0] if len(coded) == 1 else pa.concat_arrays(coded)
 
 
 def _stored(schema: pa.Schema) -> pa.Schema:

@@ -15,13 +15,12 @@ import argparse
 import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.pipeline.inputs import DAYS, Size, write_inputs
+from benchmarks.pipeline.inputs import DAYS, Size, inputs_of
 from benchmarks.pipeline.measure import Measured, measure_round
 from benchmarks.pipeline.packages import OURS, Package, other_package
 from benchmarks.pipeline.show import day_table, target_table, targets
@@ -61,21 +60,11 @@ def _measure(size: Size, packages: list[Package], given: argparse.Namespace, con
         folder = given.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-"))
         )
-        inputs = _inputs(folder, size)
+        inputs = inputs_of(folder, size)
         for _ in range(given.rounds):
             measure_round(measured, inputs, packages, status.update, spark=given.spark)
     console.print(*(day_table(measured, day, [package.name for package in packages]) for day in DAYS))
     return measured
-
-
-def _inputs(folder: Path, size: Size) -> Path:
-    """The inputs of a size below a folder; those that are there are used again."""
-    inputs = folder / "-".join(str(value) for value in asdict(size).values())
-    if not inputs.exists():
-        half = inputs.with_suffix(".half")
-        write_inputs(half, size)
-        half.rename(inputs)
-    return inputs
 
 
 if __name__ == "__main__":

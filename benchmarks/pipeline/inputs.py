@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,11 +57,21 @@ def write_inputs(root: Path, size: Size) -> None:
         "recordCompression": size.compression,
         "connectors": {"braze": {"itemMetadataFields": FIELDS}},
     }
-    _write(root / layout.config_file(JOB), json.dumps(config))
+    write_text(root / layout.config_file(JOB), json.dumps(config))
     with duckdb.connect() as session:
-        _write_metadata(session, root / layout.metadata_folder(JOB), size)
+        write_metadata(session, root / layout.metadata_folder(JOB), size.items)
         for day, run in DAYS.items():
             _write_output(session, output_folder(root, run), size, day)
+
+
+def inputs_of(folder: Path, size: Size) -> Path:
+    """The inputs of a size below a folder; those that are there are used again."""
+    inputs = folder / "-".join(str(value) for value in asdict(size).values())
+    if not inputs.exists():
+        half = inputs.with_suffix(".half")
+        write_inputs(half, size)
+        half.rename(inputs)
+    return inputs
 
 
 def fresh_bucket(inputs: Path, root: Path) -> None:
@@ -75,13 +85,14 @@ def output_folder(root: Path, run: JobRun) -> Path:
     return root / "outputs" / f"batch_daily_{run.run_at:%Y_%m_%d_%H_%M_%S}"
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 
-def _write_metadata(session: duckdb.DuckDBPyConnection, folder: Path, size: Size) -> None:
-    """Six fields of about 200 bytes an item."""
+def write_metadata(session: duckdb.DuckDBPyConnection, folder: Path, items: int) -> None:
+    """Write so many items with six fields of about 200 bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     session.execute(
         f"""
@@ -91,7 +102,7 @@ def _write_metadata(session: duckdb.DuckDBPyConnection, folder: Path, size: Size
             ['shoes', 'lamps', 'chairs', 'tents', 'books'][1 + i % 5] AS category,
             'https://shop.example.com/products/item-' || i AS url,
             'https://images.example.com/products/' || (i % 1000) || '/item-' || i || '-large.jpg' AS image
-          FROM range({size.items}) AS items(i)
+          FROM range({items}) AS items(i)
         ) TO '{folder / "items.json"}' (FORMAT json)
         """
     )
@@ -104,9 +115,7 @@ def _write_output(session: duckdb.DuckDBPyConnection, folder: Path, size: Size, 
     per_file = -(-size.users // _FILES)
     for number in range(_FILES):
         first, last = number * per_file, min((number + 1) * per_file, size.users)
-        session.execute(
-            f"""
-            COPY (
+        lines = f"""
               SELECT '{{"input":{{"userId":"user-' || u || '"}},"output":{{"recommendedItems":["' ||
                 array_to_string(list_transform(range({size.length}),
                   lambda k: 'item-' || (hash({seed}, k) % {size.items})), '","') ||
@@ -114,6 +123,12 @@ def _write_output(session: duckdb.DuckDBPyConnection, folder: Path, size: Size, 
                   lambda k: printf('%.7f', 0.9 / (1.0 + k) / (1 + hash(u, k, 1) % 100))), ',') ||
                 ']}},"error":null}}' AS line
               FROM range({first}, {last}) AS users(u)
-            ) TO '{folder / f"users-{number}.json.out"}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')
             """
-        )
+        write_line_file(session, folder / f"users-{number}.json.out", lines)
+
+
+def write_line_file(session: duckdb.DuckDBPyConnection, path: Path, lines: str) -> None:
+    """Write the one column that a query gives, a line for each row."""
+    session.execute(
+        f"COPY ({lines}) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')"
+    )

@@ -52,7 +52,7 @@ def day_table(measured: Measured, day: str, packages: Sequence[str]) -> Table:
                 _LABELS.get(what, what),
                 f"{seconds:.2f}",
                 f"{measured.size.users / seconds:,.0f}",
-                *(_size(measured.figure(name, day, what)) for name in ("peak", "read", "written")),
+                *(size_text(measured.figure(name, day, what)) for name in ("peak", "read", "written")),
                 *(f"{other:.2f}" for other in compared),
                 *(f"{seconds / other:.2f}" for other in compared),
             ]
@@ -70,8 +70,8 @@ def _beside(measured: Measured, day: str, columns: int) -> Iterator[list[str]]:
         f"{floor:.2f}",
         "",
         "",
-        _size(read),
-        f"{_size(text)} of text",
+        size_text(read),
+        f"{size_text(text)} of text",
         *blank,
     ]
     if spark := measured.spark_seconds(day):
@@ -86,7 +86,7 @@ def _beside(measured: Measured, day: str, columns: int) -> Iterator[list[str]]:
 
 def targets(found: Sequence[Measured]) -> list[Target]:
     """The figures that are asked for, those that were measured."""
-    listed = [target for measured in found for target in _of_size(measured)]
+    listed = [target for measured in found for target in _ofsize_text(measured)]
     pairs = [(small, large) for small in found for large in found if _tenfold(small, large)]
     for small, large in pairs:
         ratio = large.figure("seconds", "first") / small.figure("seconds", "first")
@@ -99,7 +99,7 @@ def targets(found: Sequence[Measured]) -> list[Target]:
     return listed
 
 
-def _of_size(measured: Measured) -> Iterator[Target]:
+def _ofsize_text(measured: Measured) -> Iterator[Target]:
     size = measured.size
     for day, aim in (("first", 15), ("normal", 60)):
         if spark := measured.spark_seconds(day):
@@ -116,7 +116,7 @@ def _of_size(measured: Measured) -> Iterator[Target]:
     ratio = measured.figure("seconds", "first") / measured.floor("first")
     yield Target(f"first run against its floor, {size}", "at most 2 x", f"{ratio:.1f} x", ratio <= 2)
     peak = max(measured.figure("peak", day) for day in DAYS)
-    yield Target(f"peak memory, {size}", "4 GiB", _size(peak), peak <= 4 << 30)
+    yield Target(f"peak memory, {size}", "4 GiB", size_text(peak), peak <= 4 << 30)
 
 
 def target_table(found: Sequence[Target]) -> Table:
@@ -139,5 +139,6 @@ def _tenfold(small: Measured, large: Measured) -> bool:
     )
 
 
-def _size(number: float) -> str:
+def size_text(number: float) -> str:
+    """Bytes as people read them."""
     return f"{number / 2**20:,.0f} MiB"

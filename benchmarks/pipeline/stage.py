@@ -19,6 +19,7 @@ import dagster as dg
 import pyarrow as pa
 
 from benchmarks.pipeline.inputs import DAYS
+from benchmarks.pipeline.skewed import RUN as SKEWED
 from personalize_connectors import layout
 from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.definitions import JOB, defs
@@ -29,6 +30,7 @@ from personalize_connectors.partitions import register
 
 STAGES = ("batch_inference_raw", "inference_errors", "user_recommendations", DECORATED)
 STATE = "connector_state"
+RUNS = {**DAYS, "skewed": SKEWED}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -49,11 +51,11 @@ def run_stage(day: str, stage: str) -> dict[str, float]:
 
 def _materialize(instance: dg.DagsterInstance, day: str, assets: Sequence[str]) -> Counter[str]:
     """Seconds, and the bytes that were read and written."""
-    register(instance, "grid", DAYS[day])
+    register(instance, "grid", RUNS[day])
     before, started = _bytes_moved(), time.perf_counter()
     defs.resolve_job_def(JOB).execute_in_process(
         instance=instance,
-        partition_key=DAYS[day].key,
+        partition_key=RUNS[day].key,
         asset_selection=[dg.AssetKey(asset) for asset in assets],
         run_config=_QUIET,
     )
@@ -63,7 +65,7 @@ def _materialize(instance: dg.DagsterInstance, day: str, assets: Sequence[str]) 
 
 def accept_all(day: str) -> None:
     """Write receipts as if the destination had accepted every record of a day."""
-    run, bucket = DAYS[day], Installation().bucket
+    run, bucket = RUNS[day], Installation().bucket
     folder = layout.delivered_run(run, "braze", "receipts")
     scan = open_folder(bucket, layout.stage(run, DECORATED)).scan("braze")
     for batch in scan.to_batches(columns=["user_id", "fingerprint", "points"], batch_size=1 << 20):
