@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -100,4 +100,4 @@ def _parse(line: str) -> Fields:
 
 
 def _digest(payload: bytes) -> str:
-    return b64encode(hashlib.md5(payload, usedforsecurity=False).digest()[:12]).decode()
+    return b2a_base64(hashlib.md5(payload, usedforsecurity=False).digest()[:12], newline=False).decode()

@@ -14,14 +14,19 @@ import pyarrow as pa
 
 from personalize_connectors.connectors.braze.address import PARAMETERS, read_address
 from personalize_connectors.connectors.braze.answers import read_answer
-from personalize_connectors.connectors.braze.attributes import attributes, can_be_written
+from personalize_connectors.connectors.braze.attributes import all_can_be_written, attributes, can_be_written
 from personalize_connectors.connectors.braze.catalog_ids import encoded
 from personalize_connectors.connectors.braze.points import data_points
 from personalize_connectors.connectors.braze.problems import problems
 from personalize_connectors.connectors.braze.rules import RULES
 from personalize_connectors.connectors.braze.settings import PAYLOADS, BrazeSettings, limits
 from personalize_connectors.connectors.braze.shapes import judge, renderer
-from personalize_connectors.connectors.braze.values import LONGEST_TEXT, broken_rules, without_nulls
+from personalize_connectors.connectors.braze.values import (
+    LONGEST_TEXT,
+    broken_rules,
+    is_short_scalar,
+    without_nulls,
+)
 from personalize_connectors.connectors.exchange import Answer, Call, Destination, Envelope, Verdict
 from personalize_connectors.connectors.protocol import Connector, Fields, Finding, Payload
 from personalize_connectors.engine.item_documents import dump
@@ -51,6 +56,8 @@ def payload(settings: BrazeSettings, fields: Fields) -> Payload:
     """What of an item document the shape delivers."""
     if settings.payload == "ids":
         return _id(settings, fields["itemId"])
+    if all(map(is_short_scalar, fields.values())) and all_can_be_written(settings, tuple(fields)):
+        return Payload(dump(fields))
     kept: Fields = {}
     findings: list[Finding] = []
     for name, value in fields.items():

@@ -11,7 +11,7 @@ from functools import lru_cache
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.connectors.braze.settings import BrazeSettings
+from personalize_connectors.connectors.braze.settings import BrazeSettings, Payload
 from personalize_connectors.connectors.braze.values import LONGEST_TEXT, is_name
 from personalize_connectors.connectors.protocol import Fields
 
@@ -68,21 +68,26 @@ def of_items(settings: BrazeSettings) -> frozenset[str]:
         return frozenset([f"{settings.attributePrefix}items"])
     wanted = settings.itemMetadataFields
     fields = _with_item_id(wanted if wanted is not None else ["<field>"])
-    shape = (settings.payload, settings.attributePrefix)
-    return frozenset(_attribute(*shape, "<n>", field) for field in fields)
+    return frozenset(_attribute(settings, "<n>", field) for field in fields)
 
 
 def can_be_written(settings: BrazeSettings, field: str) -> bool:
     """Whether a field of an item can stand on the profile under the name that the payload shape gives it."""
-    return _can_be_written(settings.payload, settings.attributePrefix, field)
+    if settings.payload == "objects":
+        return is_name(field)
+    attribute = _attribute(settings, _LAST_PLACE, field)
+    return is_name(field) and len(attribute) <= LONGEST_TEXT and attribute not in RESERVED
+
+
+def all_can_be_written(settings: BrazeSettings, fields: tuple[str, ...]) -> bool:
+    """Whether all fields of an item can; most items have the same ones."""
+    return _all_can_be_written(settings.payload, settings.attributePrefix, fields)
 
 
 @lru_cache(maxsize=1024)
-def _can_be_written(payload: str, prefix: str, field: str) -> bool:
-    if payload == "objects":
-        return is_name(field)
-    attribute = _attribute(payload, prefix, _LAST_PLACE, field)
-    return is_name(field) and len(attribute) <= LONGEST_TEXT and attribute not in RESERVED
+def _all_can_be_written(payload: Payload, prefix: str, fields: tuple[str, ...]) -> bool:
+    settings = BrazeSettings(payload=payload, attributePrefix=prefix)
+    return all(can_be_written(settings, field) for field in fields)
 
 
 def field_names(settings: BrazeSettings, items: Iterable[Iterable[str]]) -> list[str]:
@@ -100,12 +105,11 @@ def everything(settings: BrazeSettings, documents: pa.Table, longest: int) -> li
     payloads = documents["payload"].to_pylist() if settings.itemMetadataFields is None else []
     fields = field_names(settings, map(orjson.loads, payloads))
     places = range(1, longest + 1) if settings.payload == "flat" else range(1)
-    shape = (settings.payload, settings.attributePrefix)
-    return others + [_attribute(*shape, place, field) for place in places for field in fields]
+    return others + [_attribute(settings, place, field) for place in places for field in fields]
 
 
-def _attribute(payload: str, prefix: str, place: object, field: str) -> str:
-    return f"{prefix}{f'{place}_' if payload == 'flat' else ''}{field}"
+def _attribute(settings: BrazeSettings, place: object, field: str) -> str:
+    return f"{settings.attributePrefix}{f'{place}_' if settings.payload == 'flat' else ''}{field}"
 
 
 def _with_item_id(names: Sequence[str]) -> list[str]:

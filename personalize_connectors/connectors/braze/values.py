@@ -15,6 +15,7 @@ LONGEST_TEXT = 255
 LONGEST_ARRAY = 500
 LARGEST_NESTED = 100 * 1024
 
+_SCALARS = (int, float)
 _NOT_IN_NAMES = frozenset(" .$")
 
 
@@ -25,14 +26,17 @@ def broken_rules(value: Any, *, attribute: bool) -> list[str]:
         value: As it would be sent.
         attribute: Whether it is an attribute of its own; an array inside another value may be longer.
     """
-    if isinstance(value, str | int | float):
-        return ["text_over_255_characters"] if isinstance(value, str) and len(value) > LONGEST_TEXT else []
     found = _inside(value)
     if isinstance(value, list | dict) and len(dump(without_nulls(value))) > LARGEST_NESTED:
         found.add("value_over_100_kb")
     if attribute and isinstance(value, list) and len(value) > LONGEST_ARRAY and _is_flat(value):
         found.add("array_over_500_elements")
     return [rule for rule in RULES if rule in found]
+
+
+def is_short_scalar(value: Any) -> bool:
+    """Whether a value is of the kind that breaks no rule, which nearly all are."""
+    return len(value) <= LONGEST_TEXT if isinstance(value, str) else isinstance(value, _SCALARS)
 
 
 def is_name(name: str) -> bool:
