@@ -61,13 +61,13 @@ class LineFile:
         while len(self.pending) > left:
             self.pending.popleft().result()
 
-    def _write(self, piece: Future[pa.Buffer]) -> None:
+    def _write(self, piece: Future[pa.Buffer | bytes]) -> None:
         self.file.sink.write(piece.result())
 
 
-def compressed(text: pa.Buffer, compression: str) -> pa.Buffer:
-    """A piece as it stands in the file."""
-    return text if compression == "none" else pa.Codec(compression).compress(text)
+def compressed(text: pa.Buffer, compression: str) -> pa.Buffer | bytes:
+    """A piece as it stands in the file; its memory is as large as it, for the storage holds many small ones before it sends them."""
+    return text if compression == "none" else pa.Codec(compression).compress(text, asbytes=True)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Files of lines, compressed in pieces."""
 
 import gzip
+import sys
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-from personalize_connectors.line_file import line_ending, line_file
+from personalize_connectors.line_file import compressed, line_ending, line_file
 from personalize_connectors.storage import open_storage
 
 CODECS = {"none": None, "gzip": "gzip", "zstd": "zstd"}
@@ -47,3 +48,10 @@ def test_a_file_without_lines_can_be_read(tmp_path, form):
     """No line is an empty text, not a broken file."""
     path, entry = written(tmp_path, form, [])
     assert (text_of(path, form), entry["rows"]) == (b"", 0)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_compressed_piece_takes_no_more_memory_than_it_is_long(compression):
+    """Storage holds many small pieces before it sends them, so what they were compressed in must be gone."""
+    piece = compressed(pa.py_buffer(bytes(4 << 20)), compression)
+    assert sys.getsizeof(piece) < len(piece) + 100 < 10_000
