@@ -3,11 +3,10 @@
     python -m benchmarks.scale [--jobs 200] [--runs 5000 20000 50000]
 
 Timed are a tick of the sensor (its evaluation), `personalize-connectors jobs` and `run` (whole processes), the partitions page's query
-in a webserver, and a launch by the webserver, up to where the run is queued; the least of three, but of the tick with
-new outputs. The page is asked for when
-Dagster's file is not in memory (Linux is told to drop it), when a partition is new, for which Dagster works out the status of all of
-them again, and when nothing is new. In the end each figure is held against what it shows: of the page that are all past runs, of the
-others the jobs and their last runs, of which there are as many at every size.
+in a webserver, and a launch by the webserver, up to where the run is queued: the least of three, but of the tick with new outputs.
+The page is asked for when Dagster's file is not in memory (Linux is told to drop it), when a partition is new, for which Dagster
+works out the status of all of them again, and when nothing is new. In the end each figure is held against what it shows: of the page
+that are all past runs, of the others the jobs and their last runs, of which there are as many at every size.
 """
 
 from __future__ import annotations
