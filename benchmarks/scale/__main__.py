@@ -110,6 +110,7 @@ def show(console: Console, jobs: int, sizes: Sequence[int], found: Sequence[dict
             row += [f"{figures[name]:.2f}", f"x {figures[name] / first:.1f}"]
         rows.append(row)
     console.print(table(f"{jobs} jobs, partitions as a list", columns, rows))
+    console.print(f"More than {_NOISE} times what it shows is told as growing faster:")
     for name in found[0]:
         console.print(verdict(name, found[-1][name] / found[0][name], sizes[-1] / sizes[0]))
 
