@@ -65,10 +65,10 @@ def report_command(job: Job, at: datetime | None) -> None:
 )
 def jobs_command(limit: int) -> None:
     """List the jobs, their last runs and outcomes."""
-    from personalize_connectors.console import show_jobs
+    from personalize_connectors.console_jobs import show_jobs
     from personalize_connectors.instance import open_instance
     from personalize_connectors.jobs import job_folders
-    from personalize_connectors.runs import past_runs
+    from personalize_connectors.past_runs import past_runs
 
     bucket = bucket_of_settings()
     known, misnamed = job_folders(bucket)
@@ -80,4 +80,4 @@ def jobs_command(limit: int) -> None:
         )
         return
     with open_instance() as instance:
-        show_jobs([(str(job), past_runs(instance, job, limit)) for job in known])
+        show_jobs(past_runs(instance, known, limit))

@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from personalize_connectors.runs import Outcome, PastRun
+from personalize_connectors.runs import Outcome
 from personalize_connectors.terminal import err, out
 
 _DELTA = ("unchanged", "added", "changed", "missing")
@@ -28,39 +28,6 @@ def show_outcome(outcome: Outcome) -> None:
         out.print(f"[yellow]warning[/] {escape(text)}")
     for asset, text in outcome.failures.items():
         err.print(f"[red]failed[/] {asset}: {escape(text)}", soft_wrap=True)
-
-
-def show_jobs(rows: list[tuple[str, list[PastRun]]]) -> None:
-    """Jobs with their last runs."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("job", "run", "outcome", "started (UTC)"):
-        table.add_column(column, no_wrap=True)
-    for column in ("users", "accepted", "rejected"):
-        table.add_column(column, justify="right")
-    for job, runs in rows:
-        if not runs:
-            table.add_row(job, "-", "never run", "", "", "", "")
-        for place, run in enumerate(runs):
-            users = run.numbers.get("user_recommendations", {}).get("users")
-            syncs = [
-                numbers
-                for asset, numbers in run.numbers.items()
-                if asset.endswith("_sync") and numbers.get("configured")
-            ]
-            sums = [
-                str(sum(numbers[key] for numbers in syncs)) if syncs else ""
-                for key in ("accepted", "rejected")
-            ]
-            started = f"{run.started:%Y-%m-%d %H:%M:%S}" if run.started else ""
-            table.add_row(
-                job if not place else "",
-                run.run_at,
-                run.status,
-                started,
-                "" if users is None else str(users),
-                *sums,
-            )
-    out.print(table)
 
 
 def _figures(outcome: Outcome) -> Iterator[tuple[str, str | None]]:

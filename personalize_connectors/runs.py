@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -60,16 +60,6 @@ class Outcome:
     warnings: list[str]
     numbers: Numbers
     seconds: float
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """A run that Dagster remembers."""
-
-    run_at: str
-    status: str
-    started: datetime | None
-    numbers: Numbers
 
 
 def run_with_dead_letters(bucket: Storage, job: Job, at: datetime | None, reason: str = "") -> JobRun:
@@ -188,20 +178,6 @@ def _outcome(run: JobRun, result: dg.ExecuteInProcessResult, seconds: float) -> 
     )
 
 
-def past_runs(instance: dg.DagsterInstance, job: Job, limit: int) -> list[PastRun]:
-    """The newest runs of a job, newest first, whoever launched them."""
-    records = instance.get_run_records(dg.RunsFilter(tags={"job": str(job)}), limit=limit)
-    return [
-        PastRun(
-            run_at=record.dagster_run.tags.get("run_at", ""),
-            status=record.dagster_run.status.value.lower(),
-            started=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
-            numbers=_numbers(instance, record.dagster_run.run_id),
-        )
-        for record in records
-    ]
-
-
 def successful_versions(instance: dg.DagsterInstance, job: Job) -> set[tuple[str, str]]:
     """Run timestamp and source version of each run of a job that went well, at least up to what would be delivered."""
     records = instance.get_run_records(
@@ -214,12 +190,6 @@ def successful_versions(instance: dg.DagsterInstance, job: Job) -> set[tuple[str
         if SOURCE_VERSION in run.tags
         and (not run.asset_selection or set(BEFORE_DELIVERY) <= run.asset_selection)
     }
-
-
-def _numbers(instance: dg.DagsterInstance, run_id: str) -> Numbers:
-    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-    found = (entry.asset_materialization for entry in entries)
-    return {entry.asset_key.path[-1]: _values(entry.metadata) for entry in found if entry}
 
 
 def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:

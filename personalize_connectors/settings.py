@@ -14,6 +14,7 @@ _UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 1
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMG]i?)?B)", re.IGNORECASE)
 _SMALLEST_MEMORY = 256 * 2**20
 _LONGEST_PAUSE = 86_400
+_MOST_RUNS = 1000
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Settings:
         root: The bucket: a local folder or `s3://bucket[/prefix]` (`CONNECTORS_ROOT`).
         memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
+        runs_at_once: How many runs Dagster starts at a time; `deploy/dagster.yaml` reads it too (`CONNECTORS_RUNS_AT_ONCE`).
         report_pictures: Whether reports load the pictures of items, from where they are (`CONNECTORS_REPORT_PICTURES`).
         sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
         retention: How long what runs leave is kept (`CONNECTORS_KEEP_...`).
@@ -35,6 +37,7 @@ class Settings:
     sensor_seconds: int = 30
     retention: Retention = field(default_factory=Retention)
     report_pictures: bool = False
+    runs_at_once: int = 2
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -54,6 +57,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
         retention=read_retention(environment),
         report_pictures=_yes("CONNECTORS_REPORT_PICTURES", environment),
+        runs_at_once=_runs(environment.get("CONNECTORS_RUNS_AT_ONCE") or "2"),
     )
 
 
@@ -68,6 +72,14 @@ def _seconds(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _LONGEST_PAUSE:
         raise BadSettings(
             f"CONNECTORS_SENSOR_SECONDS is {text!r}; write whole seconds from 1 to {_LONGEST_PAUSE}"
+        )
+    return int(text)
+
+
+def _runs(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _MOST_RUNS:
+        raise BadSettings(
+            f"CONNECTORS_RUNS_AT_ONCE is {text!r}; write a whole number of runs from 1 to {_MOST_RUNS}"
         )
     return int(text)
 

@@ -7,6 +7,7 @@ Paths are relative to the storage's root, with forward slashes. A folder that is
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -92,12 +93,10 @@ class Storage:
         prefix = f"{folder}/" if folder else ""
         end = f"{last}0" if last else None  # of all signs, 0 comes next after the slash
         with self._clear_names(folder):
-            for page in self._pages(prefix, first):
+            for page in self._local_pages(prefix, first) if self.local else self._pages(prefix, first):
                 found = _by_path(folder, page)
                 yield from (entry for entry in found if end is None or entry.path < end)
-                if (
-                    end and found and found[-1].path >= end and not self.local
-                ):  # a local folder is in no order
+                if end and found and found[-1].path >= end:
                     return
 
     def exists(self, path: str) -> bool:
@@ -200,6 +199,14 @@ class Storage:
         files = fs.LocalFileSystem() if self.local else scanned_files(self.store, paths)
         form = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=list(coded)))
         return ds.dataset(places, schema=schema, format=form, filesystem=files)
+
+    def _local_pages(self, prefix: str, first: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """What is in the child folders from one on; a listing of a local folder would open all of them."""
+        folder = Path(self.local or "", prefix)
+        names = [entry.name for entry in os.scandir(folder) if entry.is_dir()] if folder.is_dir() else []
+        for child in sorted(f"{prefix}{name}/" for name in names):
+            if child > first:
+                yield from obstore.list(self.store, prefix=child)
 
     def _pages(self, prefix: str, first: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Pages of a listing from a place on; from the first key that the store cannot name, without such keys."""

@@ -21,15 +21,16 @@ def test_takes_what_is_set():
         "CONNECTORS_PARTITIONS": "list",
         "CONNECTORS_SENSOR_SECONDS": "5",
         "CONNECTORS_REPORT_PICTURES": "true",
+        "CONNECTORS_RUNS_AT_ONCE": "4",
     }
     assert read_settings(environment) == Settings(
-        "s3://bucket/prefix", 4 * 2**30, "list", 5, report_pictures=True
+        "s3://bucket/prefix", 4 * 2**30, "list", 5, report_pictures=True, runs_at_once=4
     )
 
 
 def test_takes_an_empty_variable_for_one_not_set():
     """An empty variable, as a compose file passes it on, gives the default."""
-    names = ("ROOT", "MEMORY_LIMIT", "PARTITIONS", "SENSOR_SECONDS", "REPORT_PICTURES")
+    names = ("ROOT", "MEMORY_LIMIT", "PARTITIONS", "SENSOR_SECONDS", "REPORT_PICTURES", "RUNS_AT_ONCE")
     empty = {f"CONNECTORS_{name}": "" for name in names}
     assert read_settings(empty) == read_settings({})
 
@@ -69,6 +70,16 @@ def test_refuses_other_paces(text):
         read_settings({"CONNECTORS_SENSOR_SECONDS": text})
     assert str(refused.value) == (
         f"CONNECTORS_SENSOR_SECONDS is {text!r}; write whole seconds from 1 to 86400"
+    )
+
+
+@pytest.mark.parametrize("text", ["two", "0", "-1", "1.5", "1001", "²"])
+def test_refuses_other_numbers_of_runs(text):
+    """How many runs are started at a time is a whole number, at least one."""
+    with pytest.raises(BadSettings) as refused:
+        read_settings({"CONNECTORS_RUNS_AT_ONCE": text})
+    assert str(refused.value) == (
+        f"CONNECTORS_RUNS_AT_ONCE is {text!r}; write a whole number of runs from 1 to 1000"
     )
 
 

@@ -7,6 +7,7 @@ only for the newest runs of each job, which are those that anybody opens. Batch 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -67,6 +68,23 @@ class Past:
         """A job's run; the first is number 0."""
         return JobRun(Job("user_personalization", f"job-{job:03}"), _START + timedelta(days=number))
 
+    @property
+    def events(self) -> Path:
+        """Where Dagster has the asset events of all runs."""
+        return self.home / "history" / "runs" / "index.db"
+
+    def forget_statuses(self) -> None:
+        """Let Dagster forget the status of all partitions, as it does by itself when one is added."""
+        with closing(sqlite3.connect(self.events)) as database, database:
+            database.execute("UPDATE asset_keys SET cached_status_data = NULL")
+
+    def drop_from_memory(self) -> None:
+        """Let Linux forget what it has read of Dagster's asset events."""
+        file = os.open(self.events, os.O_RDONLY)
+        os.fsync(file)  # only what is on the disk is dropped
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(file)
+
     def put_output(self, run: JobRun) -> None:
         """A batch output, as it lands."""
         name = f"batch_{run.job.name}_{run.run_at:%Y_%m_%d_%H_%M_%S}"
@@ -113,9 +131,9 @@ def grow(past: Past, before: int, runs: int) -> None:
     history = past.home / "history"
     with closing(sqlite3.connect(history / "runs.db")) as database, database:
         _copy_rows(database, ("runs", "run_tags"), _template(past), copies)
-    with closing(sqlite3.connect(history / "runs" / "index.db")) as database, database:
+    with closing(sqlite3.connect(past.events)) as database, database:
         _copy_rows(database, _INDEX, _template(past), copies)
-        database.execute("UPDATE asset_keys SET cached_status_data = NULL")
+    past.forget_statuses()
     for copy in copies[-_LOGS * past.jobs :]:
         _copy_log(history / "runs", _template(past), copy)
 

@@ -13,7 +13,7 @@ from benchmarks.ticks import ticking
 
 
 def main() -> None:
-    """`FOLDER JOBS RUNS`; prints seconds of a tick that finds nothing new, and of one that finds 20 new batch outputs."""
+    """`FOLDER JOBS RUNS`; prints seconds of a tick that finds nothing new (the least of three), and of one that finds 20 new batch outputs."""
     past, runs = Past(Path(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
     evaluate, cursor = ticking(), None
 
@@ -26,7 +26,7 @@ def main() -> None:
     with dg.DagsterInstance.get() as instance:
         while tick(instance)[1]:
             pass
-        nothing, _ = tick(instance)
+        nothing = min(tick(instance)[0] for _ in range(3))
         for job in range(20):
             past.put_output(past.run(job, runs))
         new, requested = tick(instance)

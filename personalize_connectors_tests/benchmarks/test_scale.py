@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.scale.history import Past, begin, grow
 from personalize_connectors.demo.run import emulator
-from personalize_connectors.runs import past_runs
+from personalize_connectors.past_runs import past_runs
 
 
 @pytest.fixture
@@ -27,7 +27,8 @@ def test_past_runs_look_as_if_each_had_been_run(past):
         assert set(instance.get_dynamic_partitions("job_run")) == keys
         assert {run.tags["dagster/partition"] for run in instance.get_runs()} == keys
         assert instance.get_materialized_partitions(dg.AssetKey("connector_state")) == keys
-        for job in range(2):
-            newest, *_ = past_runs(instance, past.run(job, 0).job, 3)
+        for job, (newest, *_) in enumerate(
+            past_runs(instance, [past.run(job, 0).job for job in range(2)], 3).values()
+        ):
             assert (newest.run_at, newest.status) == (past.run(job, 2).run, "success")
-            assert newest.numbers["braze_sync"]["accepted"] == 1
+            assert (newest.users, newest.accepted) == (1, 1)
