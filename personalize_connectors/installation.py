@@ -7,6 +7,7 @@ import dagster as dg
 import duckdb
 
 from personalize_connectors.engine.session import open_session
+from personalize_connectors.engines import Engine, open_engine
 from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.partitions import run_tags
@@ -39,6 +40,12 @@ class Installation(dg.ConfigurableResource[None]):
         """A connection within the memory limit."""
         with open_session(self.settings.memory_limit) as session:
             yield session
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """What works out the stages of a run."""
+        with open_engine(self.settings) as engine:
+            yield engine
 
 
 def job_run(context: dg.AssetExecutionContext) -> JobRun:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from personalize_connectors.cluster import Cluster, read_cluster
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.retention import Retention, read_retention
 
@@ -24,6 +25,7 @@ class Settings:
         root: The bucket: a local folder or `s3://bucket[/prefix]` (`CONNECTORS_ROOT`).
         memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
+        cluster: The Spark cluster that works out the stages (`CONNECTORS_ENGINE`); None where this machine does.
         report_pictures: Whether reports load the pictures of items, from where they are (`CONNECTORS_REPORT_PICTURES`).
         sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
         retention: How long what runs leave is kept (`CONNECTORS_KEEP_...`).
@@ -35,6 +37,7 @@ class Settings:
     sensor_seconds: int = 30
     retention: Retention = field(default_factory=Retention)
     report_pictures: bool = False
+    cluster: Cluster | None = None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -54,6 +57,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
         retention=read_retention(environment),
         report_pictures=_yes("CONNECTORS_REPORT_PICTURES", environment),
+        cluster=read_cluster(environment),
     )
 
 

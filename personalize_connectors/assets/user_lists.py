@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.assets.decoration import ASSET as DECORATED
-from personalize_connectors.assets.decoration import LISTS, NAMELESS_LINES, PRESENT
+from personalize_connectors.assets.decoration import LISTS, PRESENT
+from personalize_connectors.assets.removal import NAMELESS_LINES
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
 from personalize_connectors.engine.merge import item_lists, merged
