@@ -19,9 +19,11 @@ class Cluster:
 
     Attributes:
         address: That of a Spark Connect server (`sc://host:port`), or a master URL. It can hold a token.
+        documents_bytes: The most bytes of item documents that each worker process holds whole (`CONNECTORS_SPARK_DOCUMENTS`).
     """
 
     address: str = field(repr=False)
+    documents_bytes: int = 256 << 20
 
     @property
     def connect(self) -> bool:

@@ -24,7 +24,7 @@ from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.settings import Settings
 from personalize_connectors.sources import Source
-from personalize_connectors.storage import Storage
+from personalize_connectors.storage import Storage, open_storage
 
 
 class Engine(Protocol):
@@ -80,7 +80,7 @@ class OneMachine:
 
     def error_lines(self, run: JobRun, raw: Folder, others: pa.Table, *, kept: bool) -> Frame:
         """As `assets.error_lines`."""
-        return error_lines.error_lines(self.session, run, raw, others, kept=kept)
+        return error_lines.error_lines(self.session, run, raw.scan(), others, kept=kept)
 
     def user_lists(self, bucket: Storage, run: JobRun, config: JobConfig, raw: Folder) -> UserLists:
         """As `assets.user_lists`."""
@@ -121,5 +121,6 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
             return
         from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - an extra
 
-        with open_cluster(settings.cluster, session) as engine:
+        bucket = open_storage(settings.root, create=True)
+        with open_cluster(settings.cluster, bucket, session) as engine:
             yield engine

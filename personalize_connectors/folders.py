@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -56,6 +56,11 @@ class Folder:
             entry["rows"] for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)
         )
 
+    def files(self, name: str) -> list[Folder]:
+        """Each Parquet file of one frame as a folder of nothing else, in their order."""
+        entries = [entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)]
+        return [replace(self, manifest={**self.manifest, "files": [entry]}) for entry in entries]
+
     def values_of(self, column: str, name: str = "part") -> int:
         """How many values that are not null a column of a frame holds, as the files tell by themselves; of lists their entries."""
         fragments = list(self.scan(name).get_fragments())
@@ -90,7 +95,7 @@ def _values(file: ds.ParquetFileFragment, column: str) -> int:
     chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
     of_column = [chunk for chunk in chunks if chunk.path_in_schema == column]
     nulls = sum(chunk.statistics.null_count for chunk in of_column if chunk.statistics)
-    return sum(chunk.num_values for chunk in of_column) - nulls
+    return int(sum(chunk.num_values for chunk in of_column) - nulls)
 
 
 def _is_table(entry: dict[str, Any]) -> bool:

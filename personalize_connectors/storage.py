@@ -25,7 +25,7 @@ from pyarrow import fs
 from personalize_connectors.errors import BadInput, BadSettings, NotFound
 from personalize_connectors.layout import SUCCESS
 from personalize_connectors.storage_files import arrow_files, scanned_files
-from personalize_connectors.storage_s3 import plain_listing, ranges, read_ahead, s3_store
+from personalize_connectors.storage_s3 import one_range, plain_listing, ranges, read_ahead, s3_store
 
 _BLOCK = 1 << 20
 _PAGE = 1000  # keys that S3 lists in one answer
@@ -125,6 +125,14 @@ class Storage:
                     yield block
         else:
             yield from ranges(self.store, path)
+
+    def piece(self, path: str, start: int, end: int, version: str) -> bytes:
+        """Some bytes of an object, on S3 of this version of it."""
+        if self.local:
+            with (self.local / path).open("rb") as file:
+                file.seek(start)
+                return file.read(end - start)
+        return one_range(self.store, path, (start, end), version)
 
     def contents(self, objects: Sequence[Object]) -> Iterator[Iterator[bytes]]:
         """The bytes of objects, one after the other, each in blocks; of many small ones some are read ahead at once."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
-from personalize_connectors.assets.removal import NAMELESS_LINES, most_removed, too_many_missing
+from personalize_connectors.assets.removal import most_removed, too_many_missing
 from personalize_connectors.assets.still_named import oldest_list, still_named
 from personalize_connectors.connectors.protocol import Connector, Fields
 from personalize_connectors.connectors.registry import connectors
@@ -205,7 +206,7 @@ def decorate_one(
     return Decoration(
         what=what,
         documents=documents,
-        rows=rows_frame(run, what, users, kept, rows),
+        rows=replace(rows_frame(run, what, rows), manifest=rows_manifest(what, users, kept)),
         items=documents_frame(run, what, documents),
         counts=counts,
         refusals=refusals,
@@ -214,16 +215,18 @@ def decorate_one(
     )
 
 
-def rows_frame(
-    run: JobRun, what: Decorating, users: Folder, kept: str, rows: Iterator[pa.RecordBatch]
-) -> Frame:
-    """The rows to deliver, with what the manifest says of them."""
-    manifest = {
+def rows_frame(run: JobRun, what: Decorating, rows: Iterator[pa.RecordBatch]) -> Frame:
+    """The rows to deliver."""
+    return Frame(SCHEMA, rows, layout.stage(run, ASSET), name=what.name)
+
+
+def rows_manifest(what: Decorating, users: Folder, kept: str) -> dict[str, Any]:
+    """What the manifest says of them."""
+    return {
         "users": users.rows_of(LISTS),
         rendering_key(what.name): what.connector.rendering(what.settings),
         kept_key(what.name): kept,
     }
-    return Frame(SCHEMA, rows, layout.stage(run, ASSET), name=what.name, manifest=manifest)
 
 
 def documents_frame(run: JobRun, what: Decorating, documents: pa.Table) -> Frame:

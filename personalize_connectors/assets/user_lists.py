@@ -34,7 +34,7 @@ from personalize_connectors.storage import Storage
 
 ASSET = "user_recommendations"
 
-_PRESENT = pa.schema([("user_id", pa.string())])
+PRESENT_SCHEMA = pa.schema([("user_id", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def user_lists(
     rows = _users(session, bucket, run, config, readable(read, last), set_aside)
     nameless = lines_naming_nobody(session, run.job.job_type)
     folder = layout.stage(run, ASSET)
-    present = batches(users_with_errors(session, run.job.job_type), _PRESENT)
+    present = batches(users_with_errors(session, run.job.job_type), PRESENT_SCHEMA)
     frames = [
         Frame(SCHEMA, rows, folder, name=LISTS, manifest={NAMELESS_LINES: nameless}),
-        Frame(_PRESENT, present, folder, name=PRESENT),
+        Frame(PRESENT_SCHEMA, present, folder, name=PRESENT),
     ]
     return UserLists(frames, last.repeated, error_reasons(session), set_aside)
 

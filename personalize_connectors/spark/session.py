@@ -1,0 +1,89 @@
+"""A session on a Spark cluster."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from personalize_connectors.cluster import Cluster
+from personalize_connectors.errors import BadSettings, ClusterFailed
+from personalize_connectors.spark.root import Root
+from personalize_connectors.spark.work import pieces, table, understood
+
+_PACKAGE = "personalize-connectors"
+_PORT, _SECONDS = 15002, 10
+_TASKS = 8
+
+
+@contextmanager
+def open_spark(cluster: Cluster) -> Iterator[SparkSession]:
+    """A session until the block ends.
+
+    Raises:
+        ClusterFailed: nobody answers.
+    """
+    if cluster.connect:
+        _knock(cluster)
+    with understood():
+        builder = SparkSession.builder.appName("personalize_connectors")
+        if cluster.connect:
+            spark = builder.remote(cluster.address).create()
+        else:
+            quiet = builder.master(cluster.address).config("spark.ui.showConsoleProgress", "false")
+            spark = quiet.getOrCreate()
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def _knock(cluster: Cluster) -> None:
+    """Spark's client tries for ten minutes; where a proxy stands between, only it can tell."""
+    address = urlsplit(cluster.address)
+    try:
+        if not getproxies():
+            socket.create_connection((address.hostname or "", address.port or _PORT), _SECONDS).close()
+    except OSError as error:
+        raise ClusterFailed(
+            f"no Spark Connect server answers at {cluster.name} (SPARK_REMOTE): {error}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Probing:
+    """What a worker has: the version of this package; and whether it sees the bucket."""
+
+    root: Root
+
+    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+        try:
+            self.root.open()
+        except BadSettings as error:
+            raise BadSettings(
+                f"on a worker of the Spark cluster {error}; all machines must see the bucket"
+            ) from None
+        yield pa.record_batch({"version": [version(_PACKAGE)]})
+
+
+def probe(spark: SparkSession, root: Root) -> None:
+    """See that the workers have what they need.
+
+    Raises:
+        BadSettings: they do not.
+    """
+    ours = version(_PACKAGE)
+    for found in table(pieces(spark, _TASKS, _Probing(root), "version string").distinct())[
+        "version"
+    ].to_pylist():
+        if found != ours:
+            raise BadSettings(
+                f"a worker of the Spark cluster has {_PACKAGE} {found}, and this machine {ours}; install the same"
+            )
