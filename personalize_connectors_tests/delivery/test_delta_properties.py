@@ -20,7 +20,6 @@ from personalize_connectors.allowance import NOTHING
 from personalize_connectors.assets.decoration import (
     ASSET,
     LISTS,
-    NAMELESS_LINES,
     PRESENT,
     decorate,
     items_frame,

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +87,9 @@ class LocalCluster:
 
 
 @contextmanager
-def local_cluster(folder: Path, environment: dict[str, str], workers: int = 2) -> Iterator[LocalCluster]:
+def local_cluster(
+    folder: Path, environment: Mapping[str, str] = {}, workers: int = 2
+) -> Iterator[LocalCluster]:
     """A master and workers of one core each, until the block ends."""
     port, web = free_ports(2)
     there = {
@@ -148,5 +150,5 @@ def connect_server(cluster: LocalCluster) -> Iterator[str]:
 def _answers(cluster: LocalCluster) -> bool:
     try:
         return cluster.workers() == 0
-    except requests.ConnectionError:
+    except requests.RequestException:  # it listens before it can tell
         return False
