@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from personalize_connectors.errors import BadSettings
+from personalize_connectors.sizes import read_size
 
 _ENGINES = ("local", "spark")
+_DOCUMENTS = "CONNECTORS_SPARK_DOCUMENTS"
 _REMOTE = re.compile(r"sc://[^/;]+(/.*)?")
 _MASTER = re.compile(r"local(\[.+\])?|yarn|(spark|k8s)://.+")
 
@@ -23,7 +25,7 @@ class Cluster:
     """
 
     address: str = field(repr=False)
-    documents_bytes: int = 256 << 20
+    documents_bytes: int
 
     @property
     def connect(self) -> bool:
@@ -33,7 +35,7 @@ class Cluster:
     @property
     def name(self) -> str:
         """The address without what can be a secret."""
-        return self.address.partition(";")[0].rpartition("@")[2]
+        return _name(self.address)
 
 
 def read_cluster(environment: Mapping[str, str]) -> Cluster | None:
@@ -54,9 +56,14 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster | None:
             "set one: SPARK_REMOTE to a Spark Connect server, as sc://host:15002, or SPARK_MASTER to a master, as spark://host:7077"
         )
     if remote and not _REMOTE.fullmatch(remote):
-        raise BadSettings(f"SPARK_REMOTE is {Cluster(remote).name!r}; write sc://host:port")
+        raise BadSettings(f"SPARK_REMOTE is {_name(remote)!r}; write sc://host:port")
     if master and not _MASTER.fullmatch(master):
         raise BadSettings(
-            f"SPARK_MASTER is {Cluster(master).name!r}; write spark://host:port, yarn, k8s://https://host:port or local[2]"
+            f"SPARK_MASTER is {_name(master)!r}; write spark://host:port, yarn, k8s://https://host:port or local[2]"
         )
-    return Cluster(remote or master or "")
+    held = environment.get(_DOCUMENTS) or "256MiB"
+    return Cluster(remote or master or "", read_size(_DOCUMENTS, held, 0, "256MiB"))
+
+
+def _name(address: str) -> str:
+    return address.partition(";")[0].rpartition("@")[2]

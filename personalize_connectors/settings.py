@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from personalize_connectors.cluster import Cluster, read_cluster
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.retention import Retention, read_retention
+from personalize_connectors.sizes import read_size
 
-_UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMG]i?)?B)", re.IGNORECASE)
+_MEMORY = "CONNECTORS_MEMORY_LIMIT"
 _SMALLEST_MEMORY = 256 * 2**20
 _LONGEST_PAUSE = 86_400
 
@@ -49,10 +48,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     partitions = environment.get("CONNECTORS_PARTITIONS") or "grid"
     if partitions not in ("grid", "list"):
         raise BadSettings(f"CONNECTORS_PARTITIONS is {partitions!r}; it can be grid or list")
-    memory = environment.get("CONNECTORS_MEMORY_LIMIT")
+    memory = environment.get(_MEMORY)
     return Settings(
         root=environment.get("CONNECTORS_ROOT") or "./bucket",
-        memory_limit=_bytes(memory) if memory else _half_of_the_machine(),
+        memory_limit=read_size(_MEMORY, memory, _SMALLEST_MEMORY, "4GiB")
+        if memory
+        else _half_of_the_machine(),
         partitions=partitions,
         sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
         retention=read_retention(environment),
@@ -74,16 +75,6 @@ def _seconds(text: str) -> int:
             f"CONNECTORS_SENSOR_SECONDS is {text!r}; write whole seconds from 1 to {_LONGEST_PAUSE}"
         )
     return int(text)
-
-
-def _bytes(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    if size < _SMALLEST_MEMORY:
-        raise BadSettings(
-            f"CONNECTORS_MEMORY_LIMIT is {text!r}; write a size of at least 256 MiB, for example 4GiB"
-        )
-    return size
 
 
 def _half_of_the_machine() -> int:

@@ -16,6 +16,7 @@ from personalize_connectors.engines import OneMachine
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.assets.runs import World
+from personalize_connectors_tests.s3 import KEYS
 from personalize_connectors_tests.spark.local_cluster import connect_server, local_cluster
 from personalize_connectors_tests.spark.stages import answer, fold, left_by, work_out
 
@@ -23,17 +24,10 @@ if TYPE_CHECKING:  # an extra
     from personalize_connectors.spark.engine import SparkEngine
 
 
-def pytest_collection_modifyitems(items):
-    """All tests here need a cluster."""
-    for item in items:
-        if "personalize_connectors_tests/spark/" in item.nodeid:
-            item.add_marker("spark")
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """A master and two workers."""
-    with local_cluster(tmp_path_factory.mktemp("cluster")) as started:
+    with local_cluster(tmp_path_factory.mktemp("cluster"), KEYS) as started:
         yield started
 
 
@@ -57,7 +51,7 @@ def spark_engine(remote, session, tmp_path_factory):
     from personalize_connectors.spark.engine import open_cluster
 
     bucket = open_storage(str(tmp_path_factory.mktemp("bucket")))
-    with open_cluster(Cluster(remote), bucket, session) as engine:
+    with open_cluster(Cluster(remote, 1 << 20), bucket, session) as engine:
         yield engine
 
 
@@ -92,3 +86,9 @@ class Both:
 def both(tmp_path, session, spark_engine):
     """An empty bucket."""
     return Both(World(open_storage(str(tmp_path)), None, None), session, spark_engine)
+
+
+@pytest.fixture
+def both_on_s3(s3_bucket, session, spark_engine):
+    """A prefix of a bucket on S3, for which workers have keys of their own."""
+    return Both(World(open_storage(f"s3://{s3_bucket}/some/where"), None, None), session, spark_engine)

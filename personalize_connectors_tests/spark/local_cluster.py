@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import pyspark
 import requests
 
 from personalize_connectors_tests.ports import free_ports
 from personalize_connectors_tests.until import until
 
-HOME = Path(pyspark.__file__).parent
 _HERE = "127.0.0.1"
 _PROCESS = {
     "SPARK_DAEMON_MEMORY": "700m",
@@ -26,6 +24,13 @@ _PROCESS = {
 }
 _MEMORY = {"spark.driver.memory": "700m", "spark.executor.memory": "600m"}
 _QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+
+def home() -> Path:
+    """Where PySpark is."""
+    import pyspark  # an extra
+
+    return Path(pyspark.__file__).parent
 
 
 @dataclass
@@ -50,7 +55,7 @@ class LocalCluster:
         """Start a program of Spark's."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.started[name] = subprocess.Popen(
-                [str(HOME / "bin" / command[0]), *command[1:]],
+                [str(home() / "bin" / command[0]), *command[1:]],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -60,10 +65,10 @@ class LocalCluster:
             )
 
     def add_worker(self, name: str) -> None:
-        """Start a worker with one core, and wait until the master knows it."""
+        """Start a worker with a core for each of two applications, and wait until the master knows it."""
         before = self.workers()
         place = ["--host", _HERE, "--port", "0", "--webui-port", "0", "--work-dir", str(self.folder / name)]
-        size = ["--cores", "1", "--memory", "1g"]
+        size = ["--cores", "2", "--memory", "2g"]
         self.start(name, "spark-class", "org.apache.spark.deploy.worker.Worker", *place, *size, self.master)
         until(lambda: self.workers() > before)
 
@@ -90,13 +95,13 @@ class LocalCluster:
 def local_cluster(
     folder: Path, environment: Mapping[str, str] = {}, workers: int = 2
 ) -> Iterator[LocalCluster]:
-    """A master and workers of one core each, until the block ends."""
+    """A master and workers, until the block ends."""
     port, web = free_ports(2)
     there = {
         **os.environ,
         **environment,
         **_PROCESS,
-        "SPARK_HOME": str(HOME),
+        "SPARK_HOME": str(home()),
         "SPARK_LOCAL_IP": _HERE,
         "SPARK_LOCAL_DIRS": str(folder / "scratch"),
         "SPARK_NO_DAEMONIZE": "1",
@@ -125,6 +130,8 @@ def settings(cluster: LocalCluster) -> dict[str, str]:
         "spark.driver.bindAddress": _HERE,
         "spark.driver.extraJavaOptions": _QUICK,
         "spark.executor.extraJavaOptions": _QUICK,
+        "spark.executor.cores": "1",
+        "spark.cores.max": "2",
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.showConsoleProgress": "false",
     }

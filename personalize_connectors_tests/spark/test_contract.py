@@ -11,6 +11,8 @@ from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors_tests.assets.runs import DAYS
 from personalize_connectors_tests.engine.test_batch_output import BAD, SHAPES
 
+pytestmark = pytest.mark.spark
+
 PERSONAL, RANKING = Job("user_personalization", "daily"), Job("personalized_ranking", "daily")
 RELATED, SEGMENTS = Job("related_items", "daily"), Job("user_segmentation", "daily")
 GENEROUS = {"maxErrorShare": 1.0, "saveBatchInferenceErrors": True}
@@ -211,3 +213,14 @@ def test_values_are_judged_alike(both):
         said, left = both.run(run, split_bytes=100, documents_bytes=most)
     refused = [orjson.loads(row)["refused"] for row in left["decorated_recommendations braze"][1]]
     assert len([text for text in refused if text]) >= 3
+
+
+def test_a_bucket_on_s3_is_the_workers_own_to_read_and_write(both_on_s3):
+    """On S3 workers use the address that the driver names and keys of their own, with the same result; the batch output too."""
+    run = JobRun(PERSONAL, DAYS[0])
+    both_on_s3.world.configure(PERSONAL, **GENEROUS)
+    both_on_s3.world.metadata(PERSONAL, ITEMS)
+    both_on_s3.world.answer(PERSONAL, 0, {f"u{number}": ["a", "b"] for number in range(20)}, FAILED % "x", "")
+    both_on_s3.run(run, split_bytes=300)
+    both_on_s3.answer(run)
+    assert both_on_s3.run(run)[0]["counts"]["braze"]["unchanged"] == 20
