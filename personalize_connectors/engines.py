@@ -19,6 +19,7 @@ from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.mapping import SetAside
 from personalize_connectors.engine.session import open_session
+from personalize_connectors.errors import BadSettings
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import Job, JobRun
@@ -119,8 +120,12 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         if settings.cluster is None:
             yield OneMachine(session)
             return
-        from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - an extra
-
+        try:
+            from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise BadSettings(
+                f"CONNECTORS_ENGINE is spark, and {error.name} is not installed: pip install 'personalize-connectors[spark]'"
+            ) from None
         bucket = open_storage(settings.root, create=True)
         with open_cluster(settings.cluster, bucket, session) as engine:
             yield engine

@@ -62,7 +62,10 @@ class Folder:
         return [replace(self, manifest={**self.manifest, "files": [entry]}) for entry in entries]
 
     def values_of(self, column: str, name: str = "part") -> int:
-        """How many values that are not null a column of a frame holds, as the files tell by themselves; of lists their entries."""
+        """How many values that are not null a column of a frame holds, as the files tell by themselves.
+
+        Of lists (`<column>.list.element`) it is their entries, where no list is empty.
+        """
         fragments = list(self.scan(name).get_fragments())
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
             return sum(pool.map(partial(_values, column=column), fragments))
@@ -201,3 +204,4 @@ def _finish(storage: Storage, path: str, content: _Content) -> None:
     for found in storage.objects(path):
         if found.name not in names and found.name != SUCCESS:
             storage.remove(found.path)
+    storage.remove_unfinished(path)

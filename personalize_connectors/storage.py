@@ -188,7 +188,11 @@ class Storage:
     def clear(self, folder: str) -> None:
         """Remove all objects below a folder."""
         self.remove_all([entry.path for entry in self.objects(folder)])
-        if self.local:  # what a writer left that died; listings do not show it
+        self.remove_unfinished(folder)
+
+    def remove_unfinished(self, folder: str) -> None:
+        """Remove what a writer left in a local folder that died; listings do not show it."""
+        if self.local:
             for left in filter(Path.is_file, (self.local / folder).rglob("*#*")):
                 left.unlink()
 

@@ -168,7 +168,7 @@ def rejected_in_run(
 def rejected_in(
     session: duckdb.DuckDBPyConnection, receipts: ds.Dataset, redrive: str | None
 ) -> duckdb.DuckDBPyRelation:
-    """The same of some receipts."""
+    """The same of some receipts of the run."""
     session.register("run_receipts", receipts)
     wanted = "" if redrive is None else f"AND NOT contains(lower(text), lower({quoted(redrive)}))"
     return session.sql(
@@ -180,6 +180,7 @@ def rejected_in(
 
 
 def receipts_of_run(run: JobRun, accepted: Accepted) -> tuple[str, ...]:
+    """The receipt files of one run."""
     return tuple(path for path in accepted.receipts if layout.run_at_of(path) == run.run_at)
 
 

@@ -6,6 +6,7 @@ the driver, as on one machine.
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +43,6 @@ from personalize_connectors.engine.frame import Written
 from personalize_connectors.engine.ids import distinct
 from personalize_connectors.engine.item_documents import unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
@@ -57,7 +57,7 @@ from personalize_connectors.spark.delta import (
 from personalize_connectors.spark.lookup import Lookup, write_lookup
 from personalize_connectors.spark.root import Stage, stage_of
 from personalize_connectors.spark.state import accepted_rows, rejected_rows
-from personalize_connectors.spark.work import MEMORY, TOLD, groups, pieces, table, told, written
+from personalize_connectors.spark.work import TOLD, groups, pieces, table, task_session, told, written
 from personalize_connectors.storage import Storage
 
 _CHANGES = ("added", "changed", "unchanged", "held", "removed")
@@ -88,7 +88,7 @@ class _Recording:
         ids = () if self.lookup.whole else (distinct(self._lists(number, ["items"]), "items"),)
         documents = self.lookup.documents(ids)
         refusals = Refusals(self.what.connector, self.what.settings, documents, self.what.longest)
-        with open_session(MEMORY) as session:
+        with task_session() as session:
             delta = session.from_arrow(rows).project("place, user_id, fingerprint, points, change")
             found = judged(chosen(delta, self._lists(number, ["items", "queries"])), refusals)
             frame = recorded(self.run, self.what, documents, rows_frame(self.run, self.what, found))
@@ -171,7 +171,8 @@ def _catalog(made_of: Decorator, what: Decorating, items: Items, oldest: list[in
 def _profiles(made_of: Decorator, what: Decorating, items: Items) -> tuple[Decoration, Compared]:
     documents = what.documents(items)
     points = what.connector.data_points(what.settings, documents, what.longest)
-    path = f"{made_of.scratch}/{what.name}.parquet"
+    # A name of its own, for workers keep what they looked up by it.
+    path = f"{made_of.scratch}/{what.name}-{secrets.token_hex(4)}.parquet"
     lookup = write_lookup(made_of.bucket, path, documents, points, made_of.documents_bytes)
     share, kept = most_removed(what.connector, what.settings, made_of.users, made_of.allowance, known=True)
     compared = compare(_standing(made_of, what, lookup), points.per_removal, share)

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as column
 
 from personalize_connectors.engine.delta import REMOVED, DeltaCounts, delta_counts
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH
 from personalize_connectors.engine.ids import distinct
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.spark.lookup import Lookup
 from personalize_connectors.spark.root import Stage
-from personalize_connectors.spark.work import MEMORY, pieces, table
+from personalize_connectors.spark.work import pieces, table, task_session
 
 # A user's place: the file of the lists, and the row in it.
 BITS_OF_A_ROW = 32
@@ -35,12 +34,13 @@ class Fingerprinting:
     rendering: dict[str, Any]
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+        """Those of one file."""
         folder = self.users.file(number)
         ids = () if self.lookup.whole else (distinct(folder.coded(["items"], self.users.frame), "items"),)
         documents = self.lookup.documents(ids, _NEEDED)
         lists = folder.coded(["user_id", "items"], self.users.frame)
         points = self.lookup.points(documents)
-        with open_session(MEMORY) as session:
+        with task_session() as session:
             found = fingerprints(session, lists, documents, self.rendering, points)
             above = found.project(f"place + {number << BITS_OF_A_ROW} AS place, * EXCLUDE place")
             yield from above.to_arrow_reader(ROWS_PER_BATCH)
@@ -70,14 +70,14 @@ def current_rows(spark: SparkSession, kernel: Fingerprinting) -> DataFrame:
 def standing(current: DataFrame, accepted: DataFrame, rejected: DataFrame, present: DataFrame) -> DataFrame:
     """Each user of the run or accepted before, with `change`: `added`, `changed`, `unchanged`, `held`, `missing`, `present`."""
     before = accepted.select(
-        "user_id", column.col("fingerprint").alias("before"), "accepted_at", column.lit(True).alias("known")
+        "user_id", column.col("fingerprint").alias("before"), "accepted_at", _marked("known")
     )
-    rejected = rejected.select("user_id", "fingerprint", column.lit(True).alias("rejected"))
+    rejected = rejected.select("user_id", "fingerprint", _marked("rejected"))
     rows = (
         current.join(before, "user_id", "full")
         .withColumn("fingerprint", column.coalesce("fingerprint", column.lit(REMOVED)))
         .join(rejected, ["user_id", "fingerprint"], "left")
-        .join(present.select("user_id", column.lit(True).alias("present")), "user_id", "left")
+        .join(present.select("user_id", _marked("present")), "user_id", "left")
     )
     return rows.selectExpr(
         "place",
@@ -93,6 +93,10 @@ def standing(current: DataFrame, accepted: DataFrame, rejected: DataFrame, prese
           WHEN known THEN 'changed' ELSE 'added' END AS change
         """,
     )
+
+
+def _marked(name: str) -> Column:
+    return column.expr(f"true AS {name}")
 
 
 def compare(rows: DataFrame, points_of_removal: int, most_removed: float | None) -> Compared:

@@ -25,6 +25,7 @@ from personalize_connectors.sources import Source
 from personalize_connectors.spark import decoration, error_lines, mapping, raw_lines, user_lists
 from personalize_connectors.spark.root import root_of
 from personalize_connectors.spark.session import open_spark, probe
+from personalize_connectors.spark.work import forget
 from personalize_connectors.storage import Storage
 
 _SPLIT = 64 << 20
@@ -84,7 +85,7 @@ class SparkEngine:
         self.left.callback(bucket.clear, made_of.scratch)
         decorations, kept = decoration.decorate(made_of, config, items)
         for rows in kept:
-            self.left.callback(rows.unpersist)
+            self.left.callback(forget, rows)
         return decorations
 
     def with_record_lines(self, run: JobRun, decoration: Decoration) -> Frame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -13,11 +13,10 @@ from personalize_connectors.assets.error_lines import error_lines as lines_of
 from personalize_connectors.engine.batch_output import SCHEMA as RAW
 from personalize_connectors.engine.frame import Frame, Written
 from personalize_connectors.engine.input_errors import SCHEMA
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.spark.root import Stage, stage_of
-from personalize_connectors.spark.work import MEMORY, TOLD, files, pieces, written
+from personalize_connectors.spark.work import TOLD, files, pieces, task_session, written
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class _SettingAside:
     token: str
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
-        with open_session(MEMORY) as session:
+        with task_session() as session:
             scan = self.raw.file(number).scan()
             frame = lines_of(session, self.run, scan, SCHEMA.empty_table(), kept=self.kept)
             yield written(self.raw.root, frame, self.token, number)
@@ -48,7 +47,7 @@ def error_lines(
     """As `assets.error_lines`; the lines of the other inputs are written on the driver."""
     stage = stage_of(raw)
 
-    def spread(token: str) -> Sequence[Written]:
+    def spread(token: str) -> list[Written]:
         return files(pieces(spark, len(stage), _SettingAside(stage, run, kept, token), TOLD))
 
     return replace(lines_of(session, run, RAW.empty_table(), others, kept=kept), spread=spread)

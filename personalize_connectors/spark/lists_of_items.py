@@ -15,11 +15,10 @@ from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.mapping import MAPPED
 from personalize_connectors.engine.merge import ItemLists, item_lists, merged
 from personalize_connectors.engine.recommendations import COLUMNS, SCHEMA, last_lines, readable
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.folders import open_folder
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.spark.root import Root, Stage
-from personalize_connectors.spark.work import MEMORY, written
+from personalize_connectors.spark.work import task_session, written
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Merging:
     token: str
 
     def __call__(self, number: int, users: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Those of one partition."""
         lists = _lists(self.raw.root, self.raw.path, self.raw.manifest["written_at"])
         mapped = (batch.select(MAPPED.names).cast(MAPPED) for batch in users)
         rows = merged(mapped, lists, self.policy, self.longest)
@@ -44,6 +44,6 @@ class Merging:
 def _lists(root: Root, path: str, written_at: str) -> ItemLists:  # noqa: ARG001 - tells a folder that was written anew
     """All lists by query item; each worker process holds them once."""
     folder = open_folder(root.open(), path)
-    with open_session(MEMORY) as session:
+    with task_session() as session:
         last = last_lines(session, folder.scan())
     return item_lists(readable(folder.coded(COLUMNS), last))

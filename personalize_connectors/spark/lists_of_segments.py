@@ -12,9 +12,8 @@ from pyspark.sql import functions as column
 
 from personalize_connectors.engine.gather import lengths
 from personalize_connectors.engine.recommendations import COLUMNS, last_lines, readable
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.spark.root import Stage
-from personalize_connectors.spark.work import MEMORY, pieces
+from personalize_connectors.spark.work import pieces, task_session
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class _Members:
     raw: Stage
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
-        with open_session(MEMORY) as session:
+        with task_session() as session:
             last = last_lines(session, self.raw.whole().scan(self.raw.frame))
         lines = self.raw.file(number).scan().to_batches(columns=list(COLUMNS))
         for batch in readable(lines, last):

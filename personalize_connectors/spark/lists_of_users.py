@@ -69,8 +69,8 @@ class _Listing:
 
     def with_marks(self, number: int, marks: pa.Table) -> pa.Table:
         """The same, where queries are repeated."""
-        marks = marks.drop_null().combine_chunks()
-        queries, last = (marks[name].combine_chunks().unique() for name in ("query", "last"))
+        marks = marks.drop_null()
+        queries, last = (marks[name].cast(pa.string()).unique() for name in ("query", "last"))
         return pa.Table.from_batches([self._listed(number, LastLines(queries, last, len(marks)))])
 
     def _listed(self, number: int, last: LastLines) -> pa.RecordBatch:

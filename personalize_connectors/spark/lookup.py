@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from personalize_connectors.connectors.protocol import DataPoints
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
@@ -62,7 +63,7 @@ class Lookup:
             per_known_item=per_known if self.for_known else None,
         )
 
-    def _scan(self) -> pa.dataset.Dataset:
+    def _scan(self) -> ds.Dataset:
         return self.root.open().dataset([self.path])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -13,12 +13,11 @@ from personalize_connectors.assets.raw_lines import ASSET
 from personalize_connectors.engine.batch_output import SCHEMA, typed_lines
 from personalize_connectors.engine.frame import Frame, Written
 from personalize_connectors.engine.lines import lines_of
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.sources import SOURCE_VERSION, Source
 from personalize_connectors.spark.root import Root, root_of
 from personalize_connectors.spark.splits import Split, blocks_of, count_lines, numbered, splits_of
-from personalize_connectors.spark.work import MEMORY, TOLD, files, pieces, table, written
+from personalize_connectors.spark.work import TOLD, files, pieces, table, task_session, written
 from personalize_connectors.storage import Object, Storage
 
 
@@ -53,7 +52,7 @@ class _Typing:
         split = self.splits[number]
         file = self.objects[split.file_no]
         lines = lines_of(0, blocks_of(self.source.open(), file, split), split.line)
-        with open_session(MEMORY) as session:
+        with task_session() as session:
             rows = typed_lines(session, lines, [file.name], self.run.job.job_type)
             yield written(self.bucket, _frame(self.run, rows), self.token, number)
 
@@ -66,7 +65,7 @@ def raw_lines(spark: SparkSession, bucket: Storage, run: JobRun, source: Source,
     """As `assets.raw_lines`."""
     there, objects = root_of(source.storage), source.files
 
-    def spread(token: str) -> Sequence[Written]:
+    def spread(token: str) -> list[Written]:
         splits = tuple(_with_lines(spark, there, objects, splits_of(objects, split_bytes)))
         typing = _Typing(there, objects, splits, root_of(bucket), run, token)
         return files(pieces(spark, len(splits), typing, TOLD))

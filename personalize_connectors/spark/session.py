@@ -32,7 +32,7 @@ def open_spark(cluster: Cluster) -> Iterator[SparkSession]:
     """
     if cluster.connect:
         _knock(cluster)
-    with understood():
+    with understood(), _installed():
         builder = SparkSession.builder.appName("personalize_connectors")
         if cluster.connect:
             spark = builder.remote(cluster.address).create()
@@ -43,6 +43,17 @@ def open_spark(cluster: Cluster) -> Iterator[SparkSession]:
         yield spark
     finally:
         spark.stop()
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """PySpark itself says what Spark Connect needs and is not there."""
+    try:
+        yield
+    except ImportError as error:
+        raise BadSettings(
+            f"Spark Connect needs more than there is: pip install '{_PACKAGE}[spark]' ({error})"
+        ) from None
 
 
 def _knock(cluster: Cluster) -> None:
@@ -63,7 +74,7 @@ class _Probing:
 
     root: Root
 
-    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+    def __call__(self, _number: int) -> Iterator[pa.RecordBatch]:
         try:
             self.root.open()
         except BadSettings as error:

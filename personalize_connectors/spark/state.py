@@ -14,10 +14,9 @@ from personalize_connectors.delivery.state import SCHEMA as STATE
 from personalize_connectors.delivery.state import UNCERTAIN, Accepted, receipts_of_run, rejected_in
 from personalize_connectors.delivery.write_ahead import PLAN
 from personalize_connectors.engine.delta import REMOVED
-from personalize_connectors.engine.session import open_session
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.spark.root import Root, root_of
-from personalize_connectors.spark.work import MEMORY, pieces
+from personalize_connectors.spark.work import pieces, task_session
 from personalize_connectors.storage import Storage
 
 _FILES_AT_ONCE = 64
@@ -48,7 +47,7 @@ class _Rejected:
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         scan = self.root.open().dataset(list(self.files[number]), RECEIPTS)
-        with open_session(MEMORY) as session:
+        with task_session() as session:
             yield from rejected_in(session, scan, self.redrive).to_arrow_reader()
 
 

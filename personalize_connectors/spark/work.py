@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.taskcontext import TaskContext
 
 from personalize_connectors import errors
 from personalize_connectors.engine.frame import Frame, Written
+from personalize_connectors.engine.session import open_session
 from personalize_connectors.errors import BadSettings, ClusterFailed, ConnectorsError, Terminal, Transient
 from personalize_connectors.folders import write_parts
 from personalize_connectors.spark.root import Root
@@ -25,8 +28,10 @@ from personalize_connectors.storage_errors import STORAGE_ERRORS, is_refused, st
 Rows = Iterator[pa.RecordBatch]
 
 # What DuckDB may use in one task; a worker process also holds the batches in flight, and the item documents.
-MEMORY = 1 << 30
+_MEMORY = 1 << 30
 
+# Without Spark Connect some come as those of the bridge to Java.
+_OF_SPARK = (PySparkException, Py4JError)
 # What workers tell of their piece: its number, and JSON.
 TOLD = "number bigint, told string"
 _SCHEMA = pa.schema([("number", pa.int64()), ("told", pa.string())])
@@ -53,14 +58,22 @@ def groups(
     """The rows that `kernel` gives for the rows of each `piece` (a column), of which there are about so many."""
 
     def each(key: tuple[pa.Scalar, ...], table: pa.Table) -> pa.Table:
-        with _telling():
+        with _task():
             return kernel(key[0].as_py(), table)
 
     return rows.repartition(max(number, 1), "piece").groupBy("piece").applyInArrow(each, schema)
 
 
+@contextmanager
+def task_session() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session for one task, which has one processor."""
+    with open_session(_MEMORY) as session:
+        session.execute("SET threads = 1")
+        yield session
+
+
 def _each_piece(kernel: Callable[[int], Rows], numbers: Rows) -> Rows:
-    with _telling():
+    with _task():
         for batch in numbers:
             for number in batch["id"].to_pylist():
                 yield from kernel(number)
@@ -68,13 +81,14 @@ def _each_piece(kernel: Callable[[int], Rows], numbers: Rows) -> Rows:
 
 def _each_partition(kernel: Callable[[int, Rows], Rows], rows: Rows) -> Rows:
     context = TaskContext.get()
-    with _telling():
+    with _task():
         yield from kernel(context.partitionId() if context else 0, rows)
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Errors of ours, and of the storage, in a form in which the driver knows them again."""
+def _task() -> Iterator[None]:
+    """A task, whose errors of ours, and of the storage, are in a form in which the driver knows them again."""
+    pa.set_cpu_count(1)
     try:
         yield
     except ConnectorsError as error:
@@ -99,8 +113,14 @@ def understood() -> Iterator[None]:
     """Spark's errors as ours."""
     try:
         yield
-    except PySparkException as error:
+    except _OF_SPARK as error:
         raise _ours(str(error)) from error
+
+
+def forget(rows: DataFrame) -> None:
+    """Free what Spark keeps of rows; a cluster that has died keeps nothing."""
+    with suppress(*_OF_SPARK):
+        rows.unpersist()
 
 
 def _ours(said: str) -> ConnectorsError:
@@ -145,6 +165,7 @@ class Writing:
     token: str
 
     def __call__(self, number: int, rows: Rows) -> Rows:
+        """The rows of one partition."""
         batches = (batch.select(self.schema.names).cast(self.schema) for batch in rows)
         frame = Frame(self.schema, batches, self.folder, name=self.name)
         yield written(self.root, frame, self.token, number)
@@ -157,6 +178,6 @@ def told(rows: DataFrame) -> Iterator[Told]:
         yield Told([(folder, entry) for folder, entry in content["files"]], content["found"])
 
 
-def files(rows: DataFrame) -> Iterable[Written]:
+def files(rows: DataFrame) -> list[Written]:
     """The files that the workers wrote."""
     return [file for piece in told(rows) for file in piece.files]

@@ -132,6 +132,7 @@ def settings(cluster: LocalCluster) -> dict[str, str]:
         "spark.executor.extraJavaOptions": _QUICK,
         "spark.executor.cores": "1",
         "spark.cores.max": "2",
+        "spark.task.maxFailures": "2",
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,14 +19,15 @@ from personalize_connectors.delivery.receipts import SCHEMA as RECEIPTS
 from personalize_connectors.delivery.receipts import receipts_file, write_receipts
 from personalize_connectors.delivery.state import find_accepted, snapshot
 from personalize_connectors.engine.input_errors import SCHEMA as ERRORS
-from personalize_connectors.engines import Engine
+from personalize_connectors.engines import Engine, open_engine
 from personalize_connectors.explain.lookup import text_blocks
 from personalize_connectors.folders import open_folder, write_frames
 from personalize_connectors.inputs import bad_input_lines, item_metadata
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.jobs import read_config
+from personalize_connectors.settings import read_settings
 from personalize_connectors.sources import source_of
-from personalize_connectors.storage import Storage
+from personalize_connectors.storage import Storage, open_storage
 
 STAGES = ("batch_inference_raw", "inference_errors", "user_recommendations", DECORATED)
 _OF_A_WRITE = ("written_at", "bytes", "files")
@@ -105,3 +107,14 @@ def fold(session: Any, bucket: Storage, run: JobRun, connector: str = "braze") -
 
 def _comparable(row: dict[str, Any]) -> str:
     return json.dumps(row, sort_keys=True, default=lambda value: value.hex())
+
+
+def main() -> None:
+    """Work out one run in a process of its own, by the environment."""
+    settings, run = read_settings(), JobRun.parse(os.environ["JOB_RUN"])
+    with open_engine(settings) as engine:
+        work_out(engine, open_storage(settings.root), run)
+
+
+if __name__ == "__main__":
+    main()

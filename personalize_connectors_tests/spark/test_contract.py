@@ -93,7 +93,7 @@ def test_days_of_users(both):
     world, (first, second, third) = both.world, (JobRun(PERSONAL, day) for day in DAYS)
     world.configure(PERSONAL, {"itemMetadataFields": ["name", "price"]}, **GENEROUS)
     world.metadata(PERSONAL, ITEMS)
-    lists = {f"u{number}": ["a", "b", "c"][number % 3 :] + ["ghost"] for number in range(40)}
+    lists = {f"u{number}": [*"abc"[number % 3 :], "ghost"] for number in range(40)}
     put(
         world,
         PERSONAL,
@@ -114,6 +114,8 @@ def test_days_of_users(both):
         "points_saved": 226,
     }
     assert both.run(first, Allowance(redrive="bad f"))[0]["counts"]["braze"]["held"] == 0
+    world.metadata(PERSONAL, ITEMS | {"a": {"name": "Lamp"}})
+    assert both.run(first)[0]["counts"]["braze"]["changed"] == 15
     both.fold(first)
     lists["u4"] = ["d"]
     put(world, PERSONAL, 1, x=b"".join(good(user, *items) for user, items in lists.items() if user != "u6"))
@@ -122,7 +124,7 @@ def test_days_of_users(both):
     both.answer(second)
     put(world, PERSONAL, 2, x=b"".join(good(user, *items) for user, items in lists.items()))
     counts = both.run(third)[0]["counts"]["braze"]
-    assert (counts["added"], counts["changed"], counts["unchanged"]) == (0, 0, 40)
+    assert (counts["added"], counts["changed"], counts["unchanged"]) == (0, 1, 39)
 
 
 def test_users_who_left_are_removed_alike(both):
@@ -134,7 +136,7 @@ def test_users_who_left_are_removed_alike(both):
     both.answer(first)
     both.fold(first)
     world.answer(PERSONAL, 1, {f"u{number}": ["a"] for number in range(7)}, FAILED % "u7")
-    said, left = both.run(second)
+    said, _ = both.run(second)
     counts = said["counts"]["braze"]
     assert (counts["missing"], counts["removed"]) == (2, 2)
     both.answer(second, u8="rejected")
@@ -210,7 +212,7 @@ def test_values_are_judged_alike(both):
     lists = {"u": ["a", "f"], "v": ["a"], "w": ["e", "b"], "x" * 1000: ["a"], "y": ["a", "b"]}
     world.answer(PERSONAL, 0, lists)
     for most in (1 << 20, 0):
-        said, left = both.run(run, split_bytes=100, documents_bytes=most)
+        _, left = both.run(run, split_bytes=100, documents_bytes=most)
     refused = [orjson.loads(row)["refused"] for row in left["decorated_recommendations braze"][1]]
     assert len([text for text in refused if text]) >= 3
 

@@ -62,49 +62,45 @@ def test_a_job_moves_from_one_engine_to_the_other(world, remote, monkeypatch):
     assert found == [(50, 0, 0, 1), (1, 1, 49, 1), (0, 0, 51, 0)]
 
 
-def test_a_master_will_do_without_spark_connect(world, cluster, tmp_path, monkeypatch):
+def test_a_master_will_do_without_spark_connect(both, cluster, tmp_path):
     """With SPARK_MASTER the process of the run is the driver."""
+    run = JobRun(PERSONAL, DAYS[0])
+    both.world.configure(PERSONAL)
+    both.world.answer(PERSONAL, 0, LISTS)
+    work_out(OneMachine(both.session), both.world.bucket, run)
+    expected = left_by(both.world.bucket, run)
     conf = "".join(f"{name} {value}\n" for name, value in settings(cluster).items())
     (tmp_path / "spark-defaults.conf").write_text(conf)
-    names = {"CONNECTORS_ENGINE": "spark", "SPARK_MASTER": cluster.master, "SPARK_CONF_DIR": str(tmp_path)}
-    more = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
-    command = [sys.executable, "-m", "personalize_connectors.cli", "run", str(PERSONAL)]
-    done = subprocess.run(
-        command,
-        env=cluster.environment | _here(names | more),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(world.emulator.profiles()) == len(LISTS)
+    named = {
+        "CONNECTORS_ENGINE": "spark",
+        "CONNECTORS_ROOT": both.world.bucket.url,
+        "JOB_RUN": run.key,
+        "SPARK_CONF_DIR": str(tmp_path),
+        "SPARK_MASTER": cluster.master,
+    }
+    command = [sys.executable, "-m", "personalize_connectors_tests.spark.stages"]
+    subprocess.run(command, env=cluster.environment | named, check=True, timeout=120)
+    assert left_by(both.world.bucket, run) == expected
 
 
-def _here(more):
-    import os
-
-    wanted = ("CONNECTORS_ROOT", "BRAZE_REST_ENDPOINT_URL", "BRAZE_API_KEY")
-    return {name: os.environ[name] for name in wanted} | more
-
-
-@pytest.mark.parametrize("stage", ["batch_inference_raw", "decorated_recommendations"])
-def test_a_worker_may_die(both, cluster, stage):
-    """When a worker is killed in the middle of a stage, Spark has another one do its work, and the run ends right."""
+def test_workers_may_die(both, cluster):
+    """Workers that are killed in the middle of a stage, with what they held for others, lose nothing of the run."""
     run, world = JobRun(PERSONAL, DAYS[0]), both.world
+    stages = {"batch_inference_raw": "worker-0", "decorated_recommendations": "worker-1"}
     world.configure(PERSONAL)
     world.metadata(PERSONAL, {"a": {"name": "Lamp"}})
-    world.answer(PERSONAL, 0, {f"u{number}": ["a", "b"] for number in range(2000)})
+    world.answer(PERSONAL, 0, {f"u{number}": ["a", "b"] for number in range(1000)})
     work_out(OneMachine(both.session), world.bucket, run)
     expected = left_by(world.bucket, run)
-    for asset in ("batch_inference_raw", "decorated_recommendations"):
+    for asset in stages:
         world.bucket.clear(layout.stage(run, asset))
-    name = next(name for name in cluster.started if name.startswith("worker"))
-    place = world.root / layout.stage(run, stage)
 
     def kill():
-        until(lambda: len(list(place.glob("*-000*.parquet"))) > 3)
-        cluster.kill(name)
+        for asset, worker in stages.items():
+            place = world.root / layout.stage(run, asset)
+            until(lambda place=place: len(list(place.glob("*-000*.parquet"))) > 1)
+            cluster.kill(worker)
+            cluster.add_worker(worker)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -113,7 +109,6 @@ def test_a_worker_may_die(both, cluster, stage):
             work_out(replace(both.spark, left=left, split_bytes=4000), world.bucket, run)
     finally:
         killer.join()
-        cluster.add_worker(name)
     assert left_by(world.bucket, run) == expected
     assert not list(world.root.rglob("*#*"))
 
@@ -124,7 +119,7 @@ def test_a_worker_says_what_is_wrong_with_an_input(both):
     both.world.configure(job)
     both.world.answer(job, 0, {"a": ["b"]})
     both.world.write(f"{layout.mapping_folder(job)}/wrong.csv", "USER,ITEM\nu,a\n")
-    with pytest.raises(BadInput, match="wrong.csv has the header 'USER,ITEM'; it needs the columns"):
+    with pytest.raises(BadInput, match=r"wrong\.csv has the header 'USER,ITEM'; it needs the columns"):
         work_out(both.spark, both.world.bucket, JobRun(job, DAYS[0]))
 
 
@@ -134,7 +129,7 @@ def test_workers_must_see_the_bucket(both, tmp_path):
     from personalize_connectors.spark.session import probe
 
     with pytest.raises(
-        BadSettings, match="on a worker of the Spark cluster the folder .*/nowhere' is not there"
+        BadSettings, match=r"on a worker of the Spark cluster the folder .*/nowhere' is not there"
     ):
         probe(both.spark.spark, Root(str(tmp_path / "nowhere"), ()))
 
@@ -153,3 +148,27 @@ def test_nobody_answers(session, tmp_path):
     ):
         pass
     assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (
+            "ModuleNotFoundError: No module named 'personalize_connectors.spark'",
+            (
+                "the workers of the Spark cluster have no personalize_connectors: install the same personalize-connectors, with its "
+                "connectors, in the Python that they run (PYSPARK_PYTHON)"
+            ),
+        ),
+        ("Job aborted.\nDriver stacktrace:", "the Spark cluster gave up: Job aborted."),
+    ],
+)
+def test_an_error_of_the_cluster_is_one_line(said, text):
+    """What Spark says over pages is told in a line, with what to do where that is known."""
+    from pyspark.errors import PySparkException
+
+    from personalize_connectors.spark.work import understood
+
+    with pytest.raises((BadSettings, ClusterFailed)) as failed, understood():
+        raise PySparkException(said)
+    assert str(failed.value) == text
