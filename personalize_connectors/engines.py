@@ -124,7 +124,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
             from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise BadSettings(
-                f"CONNECTORS_ENGINE is spark, and {error.name} is not installed: pip install 'personalize-connectors[spark]'"
+                f"CONNECTORS_ENGINE is spark, and PySpark is not installed: pip install 'personalize-connectors[spark]' ({error})"
             ) from None
         bucket = open_storage(settings.root, create=True)
         with open_cluster(settings.cluster, bucket, session) as engine:
