@@ -145,9 +145,13 @@ def records_of(
 def _known_records(
     what: Decorating, users: Folder, items: Items, documents: pa.Table, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
+    return with_known_items(records_of(what, users, items, columns), documents)
+
+
+def with_known_items(rows: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
     """The same rows, in which items are places among the item documents."""
     known = documents["item_id"].combine_chunks()
-    for batch in records_of(what, users, items, columns):
+    for batch in rows:
         place = batch.schema.get_field_index("items")
         lists = recoded(batch["items"], known)
         yield batch.set_column(place, pa.field("items", lists.type), lists)

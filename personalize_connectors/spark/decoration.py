@@ -33,6 +33,7 @@ from personalize_connectors.assets.decoration import (
     rows_frame,
     rows_manifest,
     unwanted,
+    with_known_items,
 )
 from personalize_connectors.assets.record_lines import recorded
 from personalize_connectors.assets.removal import most_removed, too_many_missing
@@ -90,7 +91,8 @@ class _Recording:
         refusals = Refusals(self.what.connector, self.what.settings, documents, self.what.longest)
         with task_session() as session:
             delta = session.from_arrow(rows).project("place, user_id, fingerprint, points, change")
-            found = judged(chosen(delta, self._lists(number, ["items", "queries"])), refusals)
+            lists = with_known_items(self._lists(number, ["items", "queries"]), documents)
+            found = judged(chosen(delta, lists), refusals)
             frame = recorded(self.run, self.what, documents, rows_frame(self.run, self.what, found))
             told = written(self.users.root, frame, self.token, number, lambda: _found(refusals))
         return pa.Table.from_batches([told])

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as column
 
+from personalize_connectors.assets.decoration import with_known_items
 from personalize_connectors.engine.delta import REMOVED, DeltaCounts, delta_counts
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH
@@ -38,7 +39,7 @@ class Fingerprinting:
         folder = self.users.file(number)
         ids = () if self.lookup.whole else (distinct(folder.coded(["items"], self.users.frame), "items"),)
         documents = self.lookup.documents(ids, _NEEDED)
-        lists = folder.coded(["user_id", "items"], self.users.frame)
+        lists = with_known_items(folder.coded(["user_id", "items"], self.users.frame), documents)
         points = self.lookup.points(documents)
         with task_session() as session:
             found = fingerprints(session, lists, documents, self.rendering, points)
