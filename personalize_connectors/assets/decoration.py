@@ -13,11 +13,10 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
+from personalize_connectors.assets.decorating import Decorating, Items
 from personalize_connectors.assets.removal import most_removed, too_many_missing
 from personalize_connectors.assets.still_named import oldest_list, still_named
-from personalize_connectors.connectors.protocol import Connector, Fields
 from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.delivery.state import accepted_state, find_accepted, rejected_in_run
 from personalize_connectors.engine.chosen import SCHEMA as CHOSEN
@@ -27,7 +26,7 @@ from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame
 from personalize_connectors.engine.ids import distinct, recoded
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
-from personalize_connectors.engine.item_documents import Selection, render, unseen_fields
+from personalize_connectors.engine.item_documents import unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.recommendations import SCHEMA as USERS
 from personalize_connectors.engine.session import quoted
@@ -41,47 +40,8 @@ ASSET = "decorated_recommendations"
 LISTS, PRESENT = "part", "present"
 
 SCHEMA = CHOSEN.append(pa.field("refused", pa.string()))
-Items = list[tuple[str, str | None]]
 # Batches of these columns of the rows that records are made of; each time from the beginning.
 Records = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
-
-
-@dataclass(frozen=True)
-class Decorating:
-    """A connector as a job configures it."""
-
-    config: JobConfig
-    name: str
-
-    @property
-    def connector(self) -> Connector:
-        """The connector."""
-        return connectors()[self.name]
-
-    @property
-    def settings(self) -> ConnectorSettings:
-        """Its block of config.json."""
-        return self.config.connectors[self.name]
-
-    @property
-    def selection(self) -> Selection:
-        """Which metadata it sends."""
-        fields = self.settings.itemMetadataFields
-        return Selection(tuple(fields) if fields is not None else None)
-
-    @property
-    def longest(self) -> int:
-        """The longest list a user gets."""
-        return self.config.top.itemsPerUser
-
-    def documents(self, items: Items) -> pa.Table:
-        """The item documents, rendered."""
-
-        def payload(fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
-            found = self.connector.payload(self.settings, fields)
-            return found.text, [(finding.rule, finding.field) for finding in found.findings]
-
-        return render(items, self.selection, payload)
 
 
 @dataclass(frozen=True)

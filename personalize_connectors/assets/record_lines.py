@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from personalize_connectors import layout
-from personalize_connectors.assets.decoration import Decorating, Decoration
+from personalize_connectors.assets.decorating import Decorating
+from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.engine.frame import Frame, Lines
 from personalize_connectors.engine.records import RecordForm, with_documents, with_records

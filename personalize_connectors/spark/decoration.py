@@ -19,12 +19,11 @@ from pyspark.sql import functions as column
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
+from personalize_connectors.assets.decorating import Decorating, Items
 from personalize_connectors.assets.decoration import (
     LISTS,
     PRESENT,
-    Decorating,
     Decoration,
-    Items,
     decorate_one,
     documents_frame,
     is_catalog,

@@ -20,7 +20,7 @@ from personalize_connectors.spark.work import pieces, table, understood
 
 _PACKAGE = "personalize-connectors"
 _PORT, _SECONDS = 15002, 10
-_TASKS = 8
+_TASKS = 4
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def settings(cluster: LocalCluster) -> dict[str, str]:
         "spark.executor.cores": "1",
         "spark.cores.max": "2",
         "spark.task.maxFailures": "2",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": "2",
         "spark.ui.showConsoleProgress": "false",
     }
 
