@@ -34,8 +34,8 @@ def cluster(tmp_path_factory):
 @pytest.fixture(scope="session")
 def remote(cluster):
     """The address of a Spark Connect server on the cluster."""
-    with connect_server(cluster) as address:
-        yield address
+    with connect_server(cluster) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="session")

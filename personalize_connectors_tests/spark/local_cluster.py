@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-import psutil
 import requests
 
 from personalize_connectors_tests.ports import free_ports
+from personalize_connectors_tests.production.supervised import kill_tree
 from personalize_connectors_tests.until import until
 
 _HERE = "127.0.0.1"
-_PROCESS = {
-    "SPARK_DAEMON_MEMORY": "700m",
-    "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-}
-_MEMORY = {"spark.driver.memory": "700m", "spark.executor.memory": "600m"}
 _QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the processes are.
+
+    Attributes:
+        workers: How many workers there are at first.
+        cores: Of each worker.
+        pinned: Whether each worker has one processor of its own and no other.
+        daemon: Memory of the master, a worker, or the Spark Connect server.
+        executor: Memory of an executor, beside that of its Python.
+        java: Options of each of them.
+    """
+
+    workers: int = 2
+    cores: int = 2
+    pinned: bool = False
+    daemon: str = "700m"
+    executor: str = "600m"
+    java: str = _QUICK
+
+
+# Room for two applications, each with one executor on each worker.
+SMALL = Size()
 
 
 def home() -> Path:
@@ -42,6 +62,7 @@ class LocalCluster:
         environment: Theirs.
         master: The master's address.
         web: Where the master answers.
+        size: How large the processes are.
         started: All processes, by name; each leads a group of its own.
     """
 
@@ -49,13 +70,14 @@ class LocalCluster:
     environment: dict[str, str]
     master: str
     web: str
+    size: Size
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, *command: str) -> None:
+    def start(self, name: str, program: str, *arguments: str, before: Sequence[str] = ()) -> None:
         """Start a program of Spark's."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.started[name] = subprocess.Popen(
-                [str(home() / "bin" / command[0]), *command[1:]],
+                [*before, str(home() / "bin" / program), *arguments],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -65,12 +87,14 @@ class LocalCluster:
             )
 
     def add_worker(self, name: str) -> None:
-        """Start a worker with a core for each of two applications, and wait until the master knows it."""
-        before = self.workers()
+        """Start a worker, and wait until the master knows it."""
+        known = self.workers()
         place = ["--host", _HERE, "--port", "0", "--webui-port", "0", "--work-dir", str(self.folder / name)]
-        size = ["--cores", "2", "--memory", "2g"]
-        self.start(name, "spark-class", "org.apache.spark.deploy.worker.Worker", *place, *size, self.master)
-        until(lambda: self.workers() > before)
+        size = ["--cores", str(self.size.cores), "--memory", "8g"]
+        alone = ["taskset", "--cpu-list", str(known)] if self.size.pinned else []
+        worker = "org.apache.spark.deploy.worker.Worker"
+        self.start(name, "spark-class", worker, *place, *size, self.master, before=alone)
+        until(lambda: self.workers() > known)
 
     def workers(self) -> int:
         """How many workers the master knows to be alive."""
@@ -78,13 +102,7 @@ class LocalCluster:
 
     def kill(self, name: str) -> None:
         """Kill a process and all that it started, at once."""
-        process = self.started.pop(name)
-        of_it = psutil.Process(process.pid)
-        killed = [*of_it.children(recursive=True), of_it]
-        for each in killed:
-            each.send_signal(signal.SIGKILL)
-        process.wait()
-        psutil.wait_procs(killed[:-1], timeout=10)
+        kill_tree(self.started.pop(name))
 
     def log(self, name: str) -> str:
         """What a process said."""
@@ -93,14 +111,15 @@ class LocalCluster:
 
 @contextmanager
 def local_cluster(
-    folder: Path, environment: Mapping[str, str] = {}, workers: int = 2
+    folder: Path, environment: Mapping[str, str] = {}, size: Size = SMALL
 ) -> Iterator[LocalCluster]:
     """A master and workers, until the block ends."""
     port, web = free_ports(2)
     there = {
         **os.environ,
         **environment,
-        **_PROCESS,
+        "SPARK_DAEMON_MEMORY": size.daemon,
+        "SPARK_DAEMON_JAVA_OPTS": size.java,
         "SPARK_HOME": str(home()),
         "SPARK_LOCAL_IP": _HERE,
         "SPARK_LOCAL_DIRS": str(folder / "scratch"),
@@ -108,12 +127,12 @@ def local_cluster(
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(sys.path[:]),
     }
-    cluster = LocalCluster(folder, there, f"spark://{_HERE}:{port}", f"http://{_HERE}:{web}")
+    cluster = LocalCluster(folder, there, f"spark://{_HERE}:{port}", f"http://{_HERE}:{web}", size)
     try:
         address = ["--host", _HERE, "--port", str(port), "--webui-port", str(web)]
         cluster.start("master", "spark-class", "org.apache.spark.deploy.master.Master", *address)
         until(lambda: _answers(cluster))
-        for number in range(workers):
+        for number in range(size.workers):
             cluster.add_worker(f"worker-{number}")
         yield cluster
     finally:
@@ -122,25 +141,33 @@ def local_cluster(
 
 
 def settings(cluster: LocalCluster) -> dict[str, str]:
-    """What keeps an application on this machine small."""
+    """Those of an application with one executor on each worker."""
     return {
         "spark.master": cluster.master,
-        **_MEMORY,
+        "spark.driver.memory": cluster.size.daemon,
+        "spark.executor.memory": cluster.size.executor,
         "spark.driver.host": _HERE,
         "spark.driver.bindAddress": _HERE,
-        "spark.driver.extraJavaOptions": _QUICK,
-        "spark.executor.extraJavaOptions": _QUICK,
+        "spark.driver.extraJavaOptions": cluster.size.java,
+        "spark.executor.extraJavaOptions": cluster.size.java,
         "spark.executor.cores": "1",
-        "spark.cores.max": "2",
+        "spark.cores.max": str(cluster.size.workers),
         "spark.task.maxFailures": "2",
-        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.shuffle.partitions": str(4 * cluster.size.workers),
         "spark.ui.showConsoleProgress": "false",
     }
 
 
+class Connect(NamedTuple):
+    """Where a Spark Connect server answers clients, and people."""
+
+    address: str
+    web: str
+
+
 @contextmanager
-def connect_server(cluster: LocalCluster) -> Iterator[str]:
-    """A Spark Connect server on the cluster; gives its address."""
+def connect_server(cluster: LocalCluster) -> Iterator[Connect]:
+    """A Spark Connect server on the cluster."""
     port, web = free_ports(2)
     conf = {
         **settings(cluster),
@@ -152,7 +179,7 @@ def connect_server(cluster: LocalCluster) -> Iterator[str]:
     server = "org.apache.spark.sql.connect.service.SparkConnectServer"
     cluster.start("connect", "spark-submit", *options, "--class", server, "spark-internal")
     until(lambda: "Spark Connect server started at" in cluster.log("connect"))
-    yield f"sc://{_HERE}:{port}"
+    yield Connect(f"sc://{_HERE}:{port}", f"http://{_HERE}:{web}")
 
 
 def _answers(cluster: LocalCluster) -> bool:
