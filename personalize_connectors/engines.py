@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,12 @@ class OneMachine:
     def with_record_lines(self, run: JobRun, decoration: Decoration) -> Frame:
         """As `assets.record_lines`."""
         return record_lines.with_record_lines(run, decoration)
+
+
+def let_go() -> None:
+    """Let go of a cluster that stages of this process were worked out on."""
+    if session := sys.modules.get("personalize_connectors.spark.session"):
+        session.let_go()
 
 
 @contextmanager

@@ -93,8 +93,8 @@ class _Recording:
             lists = with_known_items(self._lists(number, ["items", "queries"]), documents)
             found = judged(chosen(delta, lists), refusals)
             frame = recorded(self.run, self.what, documents, rows_frame(self.run, self.what, found))
-            told = written(self.users.root, frame, self.token, number, lambda: _found(refusals))
-        return pa.Table.from_batches([told])
+            row = written(self.users.root, frame, self.token, number, lambda: _found(refusals))
+        return pa.Table.from_batches([row])
 
     def _lists(self, number: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Those who are removed are in no file."""

@@ -25,7 +25,7 @@ from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.sources import Source
 from personalize_connectors.spark import decoration, error_lines, mapping, raw_lines, user_lists
 from personalize_connectors.spark.root import root_of
-from personalize_connectors.spark.session import open_spark, probe
+from personalize_connectors.spark.session import held_spark
 from personalize_connectors.spark.work import forget
 from personalize_connectors.storage import Storage
 
@@ -104,6 +104,6 @@ def open_cluster(
         BadSettings: they have not.
         ClusterFailed: the cluster does not answer.
     """
-    with open_spark(cluster) as spark, ExitStack() as left:
-        probe(spark, root_of(bucket))
+    spark = held_spark(cluster, root_of(bucket))
+    with ExitStack() as left:
         yield SparkEngine(spark, session, left, cluster.documents_bytes)

@@ -75,5 +75,6 @@ class Stage:
 
 
 def stage_of(folder: Folder, frame: str = "part") -> Stage:
-    """A frame of a written folder for workers."""
-    return Stage(root_of(folder.storage), folder.path, folder.manifest, frame)
+    """A frame of a written folder for workers, which are told of no other."""
+    files = [entry for entry in folder.manifest["files"] if entry["frame"] == frame]
+    return Stage(root_of(folder.storage), folder.path, {**folder.manifest, "files": files}, frame)

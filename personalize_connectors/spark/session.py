@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -16,11 +17,39 @@ from pyspark.sql import SparkSession
 from personalize_connectors.cluster import Cluster
 from personalize_connectors.errors import BadSettings, ClusterFailed
 from personalize_connectors.spark.root import Root
-from personalize_connectors.spark.work import pieces, table, understood
+from personalize_connectors.spark.work import OF_SPARK, pieces, table, understood
 
 _PACKAGE = "personalize-connectors"
 _PORT, _SECONDS = 15002, 10
 _TASKS = 4
+
+
+# The sessions of this process: the stages of a run are worked out in one process, and the workers keep what they need for one session.
+_held: dict[Cluster, tuple[SparkSession, ExitStack]] = {}
+
+
+def held_spark(cluster: Cluster, root: Root) -> SparkSession:
+    """The session of this process on a cluster whose workers have what they need; opened with its first use.
+
+    Raises:
+        BadSettings: they have not.
+        ClusterFailed: nobody answers.
+    """
+    if cluster not in _held:
+        with ExitStack() as stack:
+            spark = stack.enter_context(open_spark(cluster))
+            probe(spark, root)
+            _held[cluster] = spark, stack.pop_all()
+    return _held[cluster][0]
+
+
+@atexit.register
+def let_go() -> None:
+    """Close the sessions of this process: what follows needs no cluster, or a new session."""
+    while _held:
+        _, (_, stack) = _held.popitem()
+        with suppress(*OF_SPARK):
+            stack.close()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ Rows = Iterator[pa.RecordBatch]
 _MEMORY = 1 << 30
 
 # Without Spark Connect some come as those of the bridge to Java.
-_OF_SPARK = (PySparkException, Py4JError)
+OF_SPARK = (PySparkException, Py4JError)
 # What workers tell of their piece: its number, and JSON.
 TOLD = "number bigint, told string"
 _SCHEMA = pa.schema([("number", pa.int64()), ("told", pa.string())])
@@ -113,13 +113,13 @@ def understood() -> Iterator[None]:
     """Spark's errors as ours."""
     try:
         yield
-    except _OF_SPARK as error:
+    except OF_SPARK as error:
         raise _ours(str(error)) from error
 
 
 def forget(rows: DataFrame) -> None:
     """Free what Spark keeps of rows; a cluster that has died keeps nothing."""
-    with suppress(*_OF_SPARK):
+    with suppress(*OF_SPARK):
         rows.unpersist()
 
 

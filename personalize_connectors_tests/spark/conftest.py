@@ -46,13 +46,13 @@ def session():
 
 
 @pytest.fixture(scope="session")
-def spark_engine(remote, session, tmp_path_factory):
+def spark_engine(remote, session):
     """An engine on the cluster."""
-    from personalize_connectors.spark.engine import open_cluster
+    from personalize_connectors.spark.engine import SparkEngine
+    from personalize_connectors.spark.session import open_spark
 
-    bucket = open_storage(str(tmp_path_factory.mktemp("bucket")))
-    with open_cluster(Cluster(remote, 1 << 20), bucket, session) as engine:
-        yield engine
+    with open_spark(Cluster(remote, 0)) as spark:
+        yield SparkEngine(spark, session, ExitStack(), documents_bytes=1 << 20)
 
 
 @dataclass(frozen=True)

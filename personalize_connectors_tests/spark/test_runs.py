@@ -69,7 +69,9 @@ def test_a_master_will_do_without_spark_connect(both, cluster, tmp_path):
     both.world.answer(PERSONAL, 0, LISTS)
     work_out(OneMachine(both.session), both.world.bucket, run)
     expected = left_by(both.world.bucket, run)
-    conf = "".join(f"{name} {value}\n" for name, value in settings(cluster).items())
+    conf = "".join(
+        f"{name} {value}\n" for name, value in {**settings(cluster), "spark.cores.max": "1"}.items()
+    )
     (tmp_path / "spark-defaults.conf").write_text(conf)
     named = {
         "CONNECTORS_ENGINE": "spark",
@@ -89,7 +91,7 @@ def test_workers_may_die(both, cluster):
     stages = {"batch_inference_raw": "worker-0", "decorated_recommendations": "worker-1"}
     world.configure(PERSONAL)
     world.metadata(PERSONAL, {"a": {"name": "Lamp"}})
-    world.answer(PERSONAL, 0, {f"u{number}": ["a", "b"] for number in range(1000)})
+    world.answer(PERSONAL, 0, {f"u{number}": ["a", "b"] for number in range(500)})
     work_out(OneMachine(both.session), world.bucket, run)
     expected = left_by(world.bucket, run)
     for asset in stages:
