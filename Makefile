@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser screenshots test-wheel lint lock bench bench-memory bench-spark-baseline bench-scale bench-delivery bench-sensor bench-landing bench-small-files soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser test-spark screenshots test-wheel lint lock bench bench-memory bench-spark-baseline bench-spark bench-scale bench-delivery bench-sensor bench-landing bench-small-files soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -17,10 +17,12 @@ help:
 	@echo "make lint   ruff and mypy"
 	@echo "make test-s3  run the demo and a landing batch output on an S3 server"
 	@echo "make test-production  run the processes of deploy/ on PostgreSQL, and kill them"
+	@echo "make test-spark  hold both engines to one contract, on a Spark cluster of two workers (needs Java 17)"
 	@echo "make test-wheel  install the built wheel alone and run the demo with it"
 	@echo "make bench  measure three days of the pipeline against their floor; ARGS=\"--users 1000000 --items 100000 --compare COMMIT\""
 	@echo "make bench-spark-baseline  the same, and the same job in plain PySpark (needs Java 17)"
 	@echo "make bench-memory  10,000,000 users, and a mapping of one item to 2,000,000 users, within 4 GiB and within 1.5 GiB"
+	@echo "make bench-spark  the stages on a Spark cluster of one and two workers, and on one machine (needs Java 17)"
 	@echo "make bench-scale  time the sensor, the commands and the UI with 200 jobs and up to 50,000 past runs"
 	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
 	@echo "make bench-small-files  read 10,000 item metadata files from an S3 that answers late"
@@ -57,6 +59,11 @@ test-production: $(INSTALLED)
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser --numprocesses 0 $(ARGS)
 
+test-spark: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[spark]"
+	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless; }
+	$(BIN)/python -m pytest -m spark --numprocesses 0 $(ARGS)
+
 screenshots: $(INSTALLED)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -m browser --numprocesses 0 personalize_connectors_tests/browser/test_ui.py
 
@@ -83,6 +90,10 @@ bench-memory: $(INSTALLED)
 bench-spark-baseline: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable ".[benchmark]"
 	$(BIN)/python -m benchmarks.pipeline --spark $(ARGS)
+
+bench-spark: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[spark]"
+	$(BIN)/python -m benchmarks.spark $(ARGS)
 
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale $(ARGS)

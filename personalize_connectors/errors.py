@@ -2,6 +2,7 @@
 
 ConnectorsError
 ├── Transient                 try again, later or at once
+│   ├── ClusterFailed         the Spark cluster does not answer, or gave a job up
 │   ├── DeliveryBusy          another run delivers the same right now, or took over
 │   └── DestinationUnavailable
 └── Terminal                  will never work as it is; somebody must act
@@ -23,6 +24,10 @@ class ConnectorsError(Exception):
 
 class Transient(ConnectorsError):
     """The same call can succeed later."""
+
+
+class ClusterFailed(Transient):
+    """The Spark cluster does not answer, or gave a job up."""
 
 
 class DeliveryBusy(Transient):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from personalize_connectors.engine.frame import Frame
+from personalize_connectors.engine.frame import Frame, Written
 from personalize_connectors.errors import NotFound
 from personalize_connectors.layout import SUCCESS
 from personalize_connectors.line_file import line_ending, line_file
@@ -22,6 +24,7 @@ from personalize_connectors.storage import Storage
 from personalize_connectors.table_file import ROWS_PER_GROUP, table_file
 
 _ROWS_PER_FILE = 1_000_000
+_FILES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,20 @@ class Folder:
             entry["rows"] for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)
         )
 
+    def files(self, name: str) -> list[Folder]:
+        """Each Parquet file of one frame as a folder of nothing else, in their order."""
+        entries = [entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)]
+        return [replace(self, manifest={**self.manifest, "files": [entry]}) for entry in entries]
+
+    def values_of(self, column: str, name: str = "part") -> int:
+        """How many values that are not null a column of a frame holds, as the files tell by themselves.
+
+        Of lists (`<column>.list.element`) it is their entries, where no list is empty.
+        """
+        fragments = list(self.scan(name).get_fragments())
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+            return sum(pool.map(partial(_values, column=column), fragments))
+
     def scan(self, name: str = "part") -> ds.Dataset:
         """A lazy scan of one frame's Parquet files."""
         return self.storage.dataset(self._tables(name))
@@ -76,12 +93,20 @@ class Folder:
         return [f"{self.path}/{entry['name']}" for entry in entries]
 
 
+def _values(file: ds.ParquetFileFragment, column: str) -> int:
+    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+    of_column = [chunk for chunk in chunks if chunk.path_in_schema == column]
+    nulls = sum(chunk.statistics.null_count for chunk in of_column if chunk.statistics)
+    return int(sum(chunk.num_values for chunk in of_column) - nulls)
+
+
 def _is_table(entry: dict[str, Any]) -> bool:
     return str(entry["name"]).endswith(".parquet")
 
 
 @dataclass
-class _Written:
+class _Content:
     """The files that were written below one folder, for its manifest."""
 
     files: list[dict[str, Any]] = field(default_factory=list)
@@ -109,22 +134,28 @@ def write_frames(storage: Storage, frames: Sequence[Frame]) -> dict[str, Folder]
     for path, frame in folders.items():
         if not frame.replaces_last:
             storage.clear(path)
-    written = {path: _Written() for path in folders}
-    token = secrets.token_hex(4)
+    contents = {path: _Content() for path in folders}
     for frame in frames:
-        _write_frame(storage, frame, written, token)
-    for path, content in written.items():
+        contents[frame.folder].extra |= frame.manifest
+        for path, entry in _written(storage, frame):
+            contents[path].files.append(entry)
+    for path, content in contents.items():
         _finish(storage, path, content)
     return {path: open_folder(storage, path) for path in folders}
 
 
-def _write_frame(storage: Storage, frame: Frame, written: dict[str, _Written], token: str) -> None:
-    written[frame.folder].extra |= frame.manifest
-    number = -1
-    for number, part in enumerate(_parts(frame.batches)):
-        _write_part(storage, frame, part, f"{frame.name}-{number:05d}-{token}", written)
-    if number < 0:
-        _write_part(storage, frame, iter(()), f"{frame.name}-00000-{token}", written)
+def _written(storage: Storage, frame: Frame) -> list[Written]:
+    token = secrets.token_hex(4)
+    elsewhere = frame.spread(token) if frame.spread else ()
+    files = [*elsewhere, *write_parts(storage, frame, token)]
+    return files or list(_write_part(storage, frame, iter(()), f"{frame.name}-00000-{token}"))
+
+
+def write_parts(storage: Storage, frame: Frame, token: str, piece: str = "") -> Iterator[Written]:
+    """Write the rows of a frame, or of a piece of it; no file where there are none. Names hold the piece and the token."""
+    rows = (batch for batch in frame.batches if len(batch))
+    for number, part in enumerate(_parts(rows)):
+        yield from _write_part(storage, frame, part, f"{frame.name}-{piece}{number:05d}-{token}")
 
 
 def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordBatch]]:
@@ -140,8 +171,8 @@ def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordBatc
 
 
 def _write_part(
-    storage: Storage, frame: Frame, part: Iterable[pa.RecordBatch], name: str, written: dict[str, _Written]
-) -> None:
+    storage: Storage, frame: Frame, part: Iterable[pa.RecordBatch], name: str
+) -> Iterator[Written]:
     """One Parquet file and, where the frame has lines, the file of lines beside it."""
     lines_of = frame.lines
     with ExitStack() as stack:
@@ -152,17 +183,15 @@ def _write_part(
             path = f"{lines_of.folder}/{name}{line_ending(lines_of.compression)}"
             lines = stack.enter_context(line_file(storage, path, lines_of.compression))
         for batch in part:
-            if not len(batch):
-                continue
             if lines and lines_of:
                 lines.write(batch[lines_of.column])
             table.write(batch.select(frame.schema_of_table.names))
-    written[frame.folder].files.append({**table.entry, "frame": frame.name})
+    yield frame.folder, {**table.entry, "frame": frame.name}
     if lines and lines_of:
-        written[lines_of.folder].files.append({**lines.entry, "frame": frame.name})
+        yield lines_of.folder, {**lines.entry, "frame": frame.name}
 
 
-def _finish(storage: Storage, path: str, content: _Written) -> None:
+def _finish(storage: Storage, path: str, content: _Content) -> None:
     names = {entry["name"] for entry in content.files}
     manifest = {
         "written_at": datetime.now(UTC).isoformat(),
@@ -175,3 +204,4 @@ def _finish(storage: Storage, path: str, content: _Written) -> None:
     for found in storage.objects(path):
         if found.name not in names and found.name != SUCCESS:
             storage.remove(found.path)
+    storage.remove_unfinished(path)

@@ -49,12 +49,11 @@ def _read(found: _Versions) -> ItemMetadata:
     )
 
 
-def item_mapping(bucket: Storage, job: Job, set_aside: SetAside) -> Iterator[pa.RecordBatch]:
-    """The rows of the job's user-item mapping.
+def mapping_files(bucket: Storage, job: Job) -> list[str]:
+    """The files of the job's user-item mapping.
 
     Raises:
-        NotFound: there is no mapping file.
-        BadInput: a file cannot be used.
+        NotFound: there is none.
     """
     folder = layout.mapping_folder(job)
     files = input_files(bucket, folder, ".csv")
@@ -62,27 +61,42 @@ def item_mapping(bucket: Storage, job: Job, set_aside: SetAside) -> Iterator[pa.
         raise NotFound(
             f"{bucket.uri(folder)} holds no .csv file; related_items needs the columns USER_ID and ITEM_ID"
         )
-    return mapping_rows(bucket, [file.path for file in files], set_aside)
+    return [file.path for file in files]
 
 
-def bad_input_lines(bucket: Storage, job: Job) -> list[dict[str, Any]]:
-    """The lines of metadata and mapping that cannot be used, as rows of `inference_errors`."""
+def item_mapping(bucket: Storage, job: Job, set_aside: SetAside) -> Iterator[pa.RecordBatch]:
+    """The rows of the job's user-item mapping.
+
+    Raises:
+        NotFound: there is no mapping file.
+        BadInput: a file cannot be used.
+    """
+    return mapping_rows(bucket, mapping_files(bucket, job), set_aside)
+
+
+def bad_mapping_rows(bucket: Storage, job: Job) -> SetAside:
+    """The rows of the job's user-item mapping that cannot be used; nothing where its type has no mapping."""
+    set_aside = SetAside()
+    if job.job_type == "related_items":
+        for _ in item_mapping(bucket, job, set_aside):
+            pass
+    return set_aside
+
+
+def bad_input_lines(bucket: Storage, job: Job, mapping: SetAside | None = None) -> list[dict[str, Any]]:
+    """The lines of metadata and mapping that cannot be used, as rows of `inference_errors`; those of the mapping are known perhaps."""
     rows: list[dict[str, Any]] = [
         {"input": "item_metadata", "file": bad.file, "line": bad.line, "reason": bad.reason, "text": bad.text}
         for bad in item_metadata(bucket, job).bad
     ]
-    if job.job_type == "related_items":
-        set_aside = SetAside()
-        for _ in item_mapping(bucket, job, set_aside):
-            pass
-        rows += [
-            {
-                "input": "user_item_mapping",
-                "file": row.file,
-                "line": row.line,
-                "reason": row.reason,
-                "text": row.text,
-            }
-            for row in set_aside.rows
-        ]
+    rows += [
+        {
+            "input": "user_item_mapping",
+            "file": row.file,
+            "line": row.line,
+            "reason": row.reason,
+            "text": row.text,
+        }
+        for row in (mapping or bad_mapping_rows(bucket, job)).rows
+    ]
     return rows

@@ -7,6 +7,7 @@ import dagster as dg
 import duckdb
 
 from personalize_connectors.engine.session import open_session
+from personalize_connectors.engines import Engine, let_go, open_engine
 from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.partitions import run_tags
@@ -36,9 +37,16 @@ class Installation(dg.ConfigurableResource[None]):
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection within the memory limit."""
+        """A connection within the memory limit, for what is this machine's to do: a cluster is not kept waiting for it."""
+        let_go()
         with open_session(self.settings.memory_limit) as session:
             yield session
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """What works out the stages of a run."""
+        with open_engine(self.settings) as engine:
+            yield engine
 
 
 def job_run(context: dg.AssetExecutionContext) -> JobRun:

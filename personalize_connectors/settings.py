@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from personalize_connectors.cluster import Cluster, read_cluster
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.retention import Retention, read_retention
+from personalize_connectors.sizes import read_size
 
-_UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMG]i?)?B)", re.IGNORECASE)
+_MEMORY = "CONNECTORS_MEMORY_LIMIT"
 _SMALLEST_MEMORY = 256 * 2**20
 _LONGEST_PAUSE = 86_400
 _MOST_RUNS = 1000
@@ -26,6 +26,7 @@ class Settings:
         memory_limit: Bytes that the engine may use (`CONNECTORS_MEMORY_LIMIT`); half of the machine by default.
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
         runs_at_once: How many runs Dagster starts at a time; `deploy/dagster.yaml` reads it too (`CONNECTORS_RUNS_AT_ONCE`).
+        cluster: The Spark cluster that works out the stages (`CONNECTORS_ENGINE`); None where this machine does.
         report_pictures: Whether reports load the pictures of items, from where they are (`CONNECTORS_REPORT_PICTURES`).
         sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
         retention: How long what runs leave is kept (`CONNECTORS_KEEP_...`).
@@ -38,6 +39,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     report_pictures: bool = False
     runs_at_once: int = 2
+    cluster: Cluster | None = None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -49,15 +51,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     partitions = environment.get("CONNECTORS_PARTITIONS") or "grid"
     if partitions not in ("grid", "list"):
         raise BadSettings(f"CONNECTORS_PARTITIONS is {partitions!r}; it can be grid or list")
-    memory = environment.get("CONNECTORS_MEMORY_LIMIT")
+    memory = environment.get(_MEMORY)
     return Settings(
         root=environment.get("CONNECTORS_ROOT") or "./bucket",
-        memory_limit=_bytes(memory) if memory else _half_of_the_machine(),
+        memory_limit=read_size(_MEMORY, memory, _SMALLEST_MEMORY, "4GiB")
+        if memory
+        else _half_of_the_machine(),
         partitions=partitions,
         sensor_seconds=_seconds(environment.get("CONNECTORS_SENSOR_SECONDS") or "30"),
         retention=read_retention(environment),
         report_pictures=_yes("CONNECTORS_REPORT_PICTURES", environment),
         runs_at_once=_runs(environment.get("CONNECTORS_RUNS_AT_ONCE") or "2"),
+        cluster=read_cluster(environment),
     )
 
 
@@ -82,16 +87,6 @@ def _runs(text: str) -> int:
             f"CONNECTORS_RUNS_AT_ONCE is {text!r}; write a whole number of runs from 1 to {_MOST_RUNS}"
         )
     return int(text)
-
-
-def _bytes(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    if size < _SMALLEST_MEMORY:
-        raise BadSettings(
-            f"CONNECTORS_MEMORY_LIMIT is {text!r}; write a size of at least 256 MiB, for example 4GiB"
-        )
-    return size
 
 
 def _half_of_the_machine() -> int:

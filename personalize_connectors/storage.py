@@ -26,7 +26,7 @@ from pyarrow import fs
 from personalize_connectors.errors import BadInput, BadSettings, NotFound
 from personalize_connectors.layout import SUCCESS
 from personalize_connectors.storage_files import arrow_files, scanned_files
-from personalize_connectors.storage_s3 import plain_listing, ranges, read_ahead, s3_store
+from personalize_connectors.storage_s3 import one_range, plain_listing, ranges, read_ahead, s3_store
 
 _BLOCK = 1 << 20
 _PAGE = 1000  # keys that S3 lists in one answer
@@ -125,6 +125,14 @@ class Storage:
         else:
             yield from ranges(self.store, path)
 
+    def piece(self, path: str, start: int, end: int, version: str) -> bytes:
+        """Some bytes of an object, on S3 of this version of it."""
+        if self.local:
+            with (self.local / path).open("rb") as file:
+                file.seek(start)
+                return file.read(end - start)
+        return one_range(self.store, path, (start, end), version)
+
     def contents(self, objects: Sequence[Object]) -> Iterator[Iterator[bytes]]:
         """The bytes of objects, one after the other, each in blocks; of many small ones some are read ahead at once."""
         if self.local:
@@ -179,7 +187,11 @@ class Storage:
     def clear(self, folder: str) -> None:
         """Remove all objects below a folder."""
         self.remove_all([entry.path for entry in self.objects(folder)])
-        if self.local:  # what a writer left that died; listings do not show it
+        self.remove_unfinished(folder)
+
+    def remove_unfinished(self, folder: str) -> None:
+        """Remove what a writer left in a local folder that died; listings do not show it."""
+        if self.local:
             for left in filter(Path.is_file, (self.local / folder).rglob("*#*")):
                 left.unlink()
 

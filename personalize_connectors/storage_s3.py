@@ -77,7 +77,7 @@ def _credential_provider() -> Boto3CredentialProvider | None:
 def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:
     """The object's bytes in order, a few ranges ahead at once; all of the same version of it."""
     whole = obstore.get(store, path)
-    etag, size = whole.meta["e_tag"], whole.meta["size"]
+    etag, size = whole.meta["e_tag"] or "", whole.meta["size"]
     if size <= _RANGE:
         if size:
             yield bytes(whole.bytes())
@@ -85,10 +85,7 @@ def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:
     del whole
 
     def read(start: int) -> bytes:
-        options: GetOptions = {"range": (start, min(start + _RANGE, size))}
-        if etag:
-            options["if_match"] = etag
-        return bytes(obstore.get(store, path, options=options).bytes())
+        return one_range(store, path, (start, min(start + _RANGE, size)), etag)
 
     ahead: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(_RANGES_AT_ONCE) as pool:
@@ -102,6 +99,14 @@ def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:
         finally:
             for future in ahead:
                 future.cancel()
+
+
+def one_range(store: ObjectStore, path: str, bounds: tuple[int, int], etag: str) -> bytes:
+    """Some bytes of an object, of this version of it where one is named."""
+    options: GetOptions = {"range": bounds}
+    if etag:
+        options["if_match"] = etag
+    return bytes(obstore.get(store, path, options=options).bytes())
 
 
 def read_ahead(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from personalize_connectors.engine.frame import Frame, Lines
 from personalize_connectors.errors import NotFound
-from personalize_connectors.folders import open_folder, write_frames
+from personalize_connectors.folders import open_folder, write_frames, write_parts
 from personalize_connectors.storage import open_storage
 
 SCHEMA = pa.schema([("user", pa.string()), ("items", pa.list_(pa.string()))])
@@ -246,3 +246,31 @@ def test_success_comes_last(storage, tmp_path):
     write_frames(storage, [frame(ROWS, "first"), Frame(SCHEMA, batches(), "second")])
     assert [name for names in seen for name in names if name == "_SUCCESS"] == []
     assert files_below(tmp_path).count("_SUCCESS") == 2
+
+
+def test_counts_values_without_reading_them(storage):
+    """The files tell how many values are not null, and how many entries lists have, of which none is empty."""
+    rows = [{"user": "u", "items": ["a", "b"]}, {"user": None, "items": ["a"]}]
+    folder = write_frames(storage, [frame(rows), frame(rows, name="other")])["stage"]
+    assert [folder.values_of(column, "other") for column in ("user", "items.list.element")] == [1, 3]
+
+
+def test_gives_each_file_of_a_frame_by_itself(storage):
+    """A folder can be taken file by file, without the files of its other frames."""
+    schema, big = pa.schema([("n", pa.int64())]), pa.table({"n": range(1_000_001)})
+    frames = [Frame(schema, iter(big.to_batches(500_000)), "stage"), frame(ROWS, name="other")]
+    files = write_frames(storage, frames)["stage"].files("part")
+    assert [file.scan().count_rows() for file in files] == [1_000_000, 1]
+
+
+def test_rows_that_others_wrote_are_part_of_a_frame(storage):
+    """Files that other machines wrote under the frame's token are in the manifest, and count; what they left besides is removed."""
+
+    def spread(token):
+        storage.write("stage/left-behind.parquet", b"")
+        (storage.local / "stage/part-00009.parquet#1").write_bytes(b"half of it")
+        return list(write_parts(storage, frame(ROWS), token, piece="00007-"))
+
+    folder = write_frames(storage, [frame(ROWS[:1], spread=spread)])["stage"]
+    assert sorted(row["user"] for row in folder.scan().to_table().to_pylist()) == ["", 'q"', "zoë", "zoë"]
+    assert len(files_below(storage.local)) == 3

@@ -9,7 +9,7 @@ import dagster as dg
 
 from personalize_connectors import layout
 from personalize_connectors.assets.preview import column_schema, table
-from personalize_connectors.assets.raw_lines import ASSET, raw_lines
+from personalize_connectors.assets.raw_lines import ASSET
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.credentials import find_destination
 from personalize_connectors.delivery.lease import refuse_while_delivering
@@ -66,8 +66,6 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
 
         def describe(folders: Mapping[str, Folder]) -> Metadata:
             (folder,) = folders.values()
-            lines = session.from_arrow(folder.scan())
-            errors = lines.filter("reason IS NOT NULL").count("*").fetchall()[0][0]
             first = folder.head(5, ["file", "line", "query", "recommended", "reason"])
             return {
                 "source": source.uri,
@@ -75,12 +73,12 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
                 "source_files": len(source.files),
                 "source_bytes": size,
                 "lines": folder.rows,
-                "error_lines": errors,
+                "error_lines": folder.values_of("reason"),
                 "preview": table(first.to_pylist()),
             }
 
-        with installation.session() as session:
-            frame = raw_lines(session, run, source)
+        with clear_failures(), installation.engine() as engine:
+            frame = engine.raw_lines(bucket, run, source)
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
 
     return batch_inference_raw

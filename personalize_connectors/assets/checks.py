@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from personalize_connectors.assets.budget import over_budget
-from personalize_connectors.assets.decoration import Decoration, Items
+from personalize_connectors.assets.decorating import Items
+from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.job_config import JobConfig
 
 INPUTS = "metadata_and_mapping_are_clean"

@@ -21,11 +21,8 @@ from personalize_connectors.assets.decoration import (
     ASSET,
     SCHEMA,
     Decoration,
-    decorate,
-    recommended_items,
 )
 from personalize_connectors.assets.preview import check_result, column_schema, table
-from personalize_connectors.assets.record_lines import with_record_lines
 from personalize_connectors.delivery.lease import refuse_while_delivering
 from personalize_connectors.engine.delta import DeltaCounts
 from personalize_connectors.folders import Folder
@@ -103,14 +100,14 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """Per connector one row for each user to deliver, and below output/ the decorated record as one line of JSON."""
         started = time.monotonic()
-        with clear_failures(), installation.session() as session:
+        with clear_failures(), installation.engine() as engine:
             bucket, run = installation.bucket, job_run(context)
             job_config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
             for name in job_config.connectors:
                 refuse_while_delivering(bucket, layout.lease(run.job, name), run.key)
-            items = recommended_items(user_recommendations, metadata)
+            items = engine.recommended_items(user_recommendations, metadata)
             allowance = Allowance(removals=config.allow_removals, redrive=config.redrive)
-            decorations = decorate(session, bucket, run, job_config, user_recommendations, items, allowance)
+            decorations = engine.decorate(bucket, run, job_config, user_recommendations, items, allowance)
             for name, decoration in decorations.items():
                 context.log.info(f"{name}: {_delta_line(decoration.counts)}")
 
@@ -131,7 +128,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
             frames = [
                 frame
                 for decoration in decorations.values()
-                for frame in (with_record_lines(run, decoration), decoration.items)
+                for frame in (engine.with_record_lines(run, decoration), decoration.items)
             ]
             yield dg.MaterializeResult(value=Materialization(frames, describe, started))
             checks = decoration_checks(job_config, decorations, items)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
-from personalize_connectors.assets.still_named import still_named
-from personalize_connectors.connectors.protocol import Connector, Fields
+from personalize_connectors.assets.decorating import Decorating, Items
+from personalize_connectors.assets.removal import most_removed, too_many_missing
+from personalize_connectors.assets.still_named import oldest_list, still_named
 from personalize_connectors.connectors.registry import connectors
-from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.delivery.state import accepted_state, find_accepted, rejected_in_run
 from personalize_connectors.engine.chosen import SCHEMA as CHOSEN
@@ -24,60 +26,22 @@ from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame
 from personalize_connectors.engine.ids import distinct, recoded
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
-from personalize_connectors.engine.item_documents import Selection, render, unseen_fields
+from personalize_connectors.engine.item_documents import unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.recommendations import SCHEMA as USERS
+from personalize_connectors.engine.session import quoted
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import Storage
 
 ASSET = "decorated_recommendations"
-# The frames of `user_recommendations`, and what its manifest says of lines that name nobody.
-LISTS, PRESENT, NAMELESS_LINES = "part", "present", "lines_naming_nobody"
+# The frames of `user_recommendations`.
+LISTS, PRESENT = "part", "present"
 
 SCHEMA = CHOSEN.append(pa.field("refused", pa.string()))
-Items = list[tuple[str, str | None]]
 # Batches of these columns of the rows that records are made of; each time from the beginning.
 Records = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
-
-
-@dataclass(frozen=True)
-class Decorating:
-    """A connector as a job configures it."""
-
-    config: JobConfig
-    name: str
-
-    @property
-    def connector(self) -> Connector:
-        """The connector."""
-        return connectors()[self.name]
-
-    @property
-    def settings(self) -> ConnectorSettings:
-        """Its block of config.json."""
-        return self.config.connectors[self.name]
-
-    @property
-    def selection(self) -> Selection:
-        """Which metadata it sends."""
-        fields = self.settings.itemMetadataFields
-        return Selection(tuple(fields) if fields is not None else None)
-
-    @property
-    def longest(self) -> int:
-        """The longest list a user gets."""
-        return self.config.top.itemsPerUser
-
-    def documents(self, items: Items) -> pa.Table:
-        """The item documents, rendered."""
-
-        def payload(fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
-            found = self.connector.payload(self.settings, fields)
-            return found.text, [(finding.rule, finding.field) for finding in found.findings]
-
-        return render(items, self.selection, payload)
 
 
 @dataclass(frozen=True)
@@ -141,9 +105,13 @@ def records_of(
 def _known_records(
     what: Decorating, users: Folder, items: Items, documents: pa.Table, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
+    return with_known_items(records_of(what, users, items, columns), documents)
+
+
+def with_known_items(rows: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
     """The same rows, in which items are places among the item documents."""
     known = documents["item_id"].combine_chunks()
-    for batch in records_of(what, users, items, columns):
+    for batch in rows:
         place = batch.schema.get_field_index("items")
         lists = recoded(batch["items"], known)
         yield batch.set_column(place, pa.field("items", lists.type), lists)
@@ -164,13 +132,15 @@ def decorate(
     allowance: Allowance,
 ) -> dict[str, Decoration]:
     """For each connector of a job: render the items, compare the records with what was accepted, and leave them to be written."""
-    return {
-        name: _decorate(session, bucket, run, Decorating(config, name), users, items, allowance)
-        for name in sorted(config.connectors, key=is_catalog)
-    }
+    found: dict[str, Decoration] = {}
+    for name in sorted(config.connectors, key=is_catalog):
+        what = Decorating(config, name)
+        present = _present(session, bucket, run, what, users)
+        found[name] = decorate_one(session, bucket, run, what, users, items, allowance, present)
+    return found
 
 
-def _decorate(
+def decorate_one(
     session: duckdb.DuckDBPyConnection,
     bucket: Storage,
     run: JobRun,
@@ -178,32 +148,55 @@ def _decorate(
     users: Folder,
     items: Items,
     allowance: Allowance,
+    present: duckdb.DuckDBPyRelation | None,
 ) -> Decoration:
+    """The same for one connector.
+
+    Args:
+        session: Takes the table `delta_<connector>`.
+        bucket: The root of the layout.
+        run: The job run.
+        what: The connector, as the job configures it.
+        users: The written folder of `user_recommendations`.
+        items: Every item that some user gets, with its metadata line.
+        allowance: What a person allows.
+        present: Who is not gone though no list says so (`user_id`); None where nobody knows.
+    """
     documents = what.documents(items)
     records = partial(_known_records, what, users, items, documents)
-    counts, kept = _compare(session, bucket, run, what, users, records, documents, allowance)
+    counts, kept = _compare(session, bucket, run, what, users, records, documents, allowance, present)
     refusals = Refusals(what.connector, what.settings, documents, what.longest)
-    folder = layout.stage(run, ASSET)
+    rows = judged(chosen(session.sql(_wanted(what)), records(["items", "queries"])), refusals)
     return Decoration(
         what=what,
         documents=documents,
-        rows=Frame(
-            SCHEMA,
-            _judged(session, what, records, refusals),
-            folder,
-            name=what.name,
-            manifest={
-                "users": users.rows_of(LISTS),
-                rendering_key(what.name): what.connector.rendering(what.settings),
-                kept_key(what.name): kept,
-            },
-        ),
-        items=Frame(DOCUMENTS, iter(documents.to_batches()), folder, name=items_frame(what.name)),
+        rows=replace(rows_frame(run, what, rows), manifest=rows_manifest(what, users, kept)),
+        items=documents_frame(run, what, documents),
         counts=counts,
         refusals=refusals,
         unseen=unseen_fields(documents, what.selection),
         kept=kept,
     )
+
+
+def rows_frame(run: JobRun, what: Decorating, rows: Iterator[pa.RecordBatch]) -> Frame:
+    """The rows to deliver."""
+    return Frame(SCHEMA, rows, layout.stage(run, ASSET), name=what.name)
+
+
+def rows_manifest(what: Decorating, users: Folder, kept: str) -> dict[str, Any]:
+    """What the manifest says of them."""
+    return {
+        "users": users.rows_of(LISTS),
+        rendering_key(what.name): what.connector.rendering(what.settings),
+        kept_key(what.name): kept,
+    }
+
+
+def documents_frame(run: JobRun, what: Decorating, documents: pa.Table) -> Frame:
+    """The item documents."""
+    rows = iter(documents.to_batches())
+    return Frame(DOCUMENTS, rows, layout.stage(run, ASSET), name=items_frame(what.name))
 
 
 def _compare(
@@ -215,11 +208,11 @@ def _compare(
     records: Records,
     documents: pa.Table,
     allowance: Allowance,
+    present: duckdb.DuckDBPyRelation | None,
 ) -> tuple[DeltaCounts, str]:
     """Leave the table `delta_<connector>`; gives its counts, and why those that are missing are not removed."""
     points = what.connector.data_points(what.settings, documents, what.longest)
-    present = _present(session, bucket, run, what, users)
-    share, kept = _most_removed(what, users, allowance, known=present is not None)
+    share, kept = most_removed(what.connector, what.settings, users, allowance, known=present is not None)
     found = find_accepted(bucket, run.job, what.name)
     compared = Compared(
         current=fingerprints(
@@ -231,12 +224,7 @@ def _compare(
         points_of_removal=points.per_removal,
     )
     counts = compare(session, compared, f"delta_{what.name}", most_removed=share)
-    if share is not None and counts.missing > share * counts.accepted:
-        kept = (
-            f"{counts.missing:,} of {counts.accepted:,} are missing ({counts.missing / counts.accepted:.1%}), more than "
-            f"maxRemovalShare ({share:.1%}); if it is right, run with --allow-removals (allow_removals in the launchpad)"
-        )
-    return counts, kept
+    return counts, kept or too_many_missing(counts, share)
 
 
 def _present(
@@ -245,37 +233,35 @@ def _present(
     """Who is not gone though no list says so: users whose line was an error, items that a profile may still name."""
     if what.connector.unit == "user":
         return session.from_arrow(users.scan(PRESENT))
+    return items_still_named(
+        session, bucket, run, what, partial(oldest_list, session, bucket, run, what.config)
+    )
+
+
+def items_still_named(
+    session: duckdb.DuckDBPyConnection,
+    bucket: Storage,
+    run: JobRun,
+    what: Decorating,
+    oldest: Callable[[], datetime | None],
+) -> duckdb.DuckDBPyRelation | None:
+    """The items that a profile may still name, given when the oldest list was accepted that this run does not change."""
     if not what.connector.removes(what.settings):
         return None
-    stages = layout.stages(run.job, ASSET)
-    return still_named(session, bucket, run, what.config, stages, items_frame(what.name))
+    return still_named(session, bucket, oldest(), layout.stages(run.job, ASSET), items_frame(what.name))
 
 
-def _most_removed(
-    what: Decorating, users: Folder, allowance: Allowance, *, known: bool
-) -> tuple[float | None, str]:
-    """The share that may be removed, None where nothing may; and why not."""
-    nameless = int(users.manifest[NAMELESS_LINES])
-    if not what.connector.removes(what.settings):
-        return None, ""
-    if what.connector.unit == "user" and nameless:
-        return (
-            None,
-            f"{nameless:,} error lines do not say whose they are, so nobody can be told to be gone; see inference_errors",
-        )
-    if not known:
-        return (
-            None,
-            "some profiles hold lists of a run whose stages are gone, so no item can be told to be unnamed",
-        )
-    return (1.0 if allowance.removals else what.settings.maxRemovalShare), ""
+def unwanted(what: Decorating) -> tuple[str, ...]:
+    """The changes whose records are not delivered."""
+    return ("unchanged", "held") if what.config.delta_check(what.name) else ("held",)
 
 
-def _judged(
-    session: duckdb.DuckDBPyConnection, what: Decorating, records: Records, refusals: Refusals
-) -> Iterator[pa.RecordBatch]:
-    """What is to be delivered, judged; the table `delta_<connector>` says who they are."""
-    unwanted = "('unchanged', 'held')" if what.config.delta_check(what.name) else "('held')"
-    wanted = f"""SELECT place, user_id, fingerprint, points, change FROM "delta_{what.name}" WHERE change NOT IN {unwanted}"""
-    for batch in chosen(session.sql(wanted), records(["items", "queries"])):
+def _wanted(what: Decorating) -> str:
+    left_out = ", ".join(map(quoted, unwanted(what)))
+    return f"""SELECT place, user_id, fingerprint, points, change FROM "delta_{what.name}" WHERE change NOT IN ({left_out})"""
+
+
+def judged(rows: Iterable[pa.RecordBatch], refusals: Refusals) -> Iterator[pa.RecordBatch]:
+    """Rows of `engine.chosen` with why they are refused."""
+    for batch in rows:
         yield batch.append_column("refused", refusals.column(batch))

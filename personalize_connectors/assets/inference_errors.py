@@ -9,17 +9,15 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.assets.checks import INPUTS, clean_inputs
+from personalize_connectors.assets.error_lines import ASSET
 from personalize_connectors.assets.preview import check_result, column_schema, table
 from personalize_connectors.engine.batch_output import REASONS
-from personalize_connectors.engine.frame import Frame, Lines, batches
-from personalize_connectors.engine.input_errors import SCHEMA, error_rows, input_errors
+from personalize_connectors.engine.input_errors import SCHEMA, input_errors
 from personalize_connectors.folders import Folder
 from personalize_connectors.inputs import bad_input_lines
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
-
-NAME = "inference_errors"
 
 _COLUMNS = {
     "input": "batch_output, item_metadata or user_item_mapping.",
@@ -35,7 +33,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
     """The asset, in the installation's form of partitions."""
 
     @dg.asset(
-        name=NAME,
+        name=ASSET,
         partitions_def=partitions,
         group_name="recommendations",
         kinds={"duckdb", "parquet"},
@@ -44,7 +42,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
         check_specs=[
             dg.AssetCheckSpec(
                 INPUTS,
-                asset=NAME,
+                asset=ASSET,
                 description="Every line of the item metadata and every row of the mapping can be used.",
             )
         ],
@@ -54,20 +52,17 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """One row for each line that carries no recommendation, with its reason; bad lines of metadata and mapping too."""
         started = time.monotonic()
-        with clear_failures(), installation.session() as session:
+        with clear_failures(), installation.engine() as engine:
             bucket, run = installation.bucket, job_run(context)
             config = read_config(bucket, run.job)
-            bad = bad_input_lines(bucket, run.job)
+            bad = bad_input_lines(bucket, run.job, engine.bad_mapping_rows(bucket, run.job))
             others = pa.Table.from_pylist(bad, schema=SCHEMA)
             kept = config.top.saveBatchInferenceErrors
-            schema = SCHEMA.append(pa.field("record", pa.binary())) if kept else SCHEMA
-            rows = batches(error_rows(session, batch_inference_raw.scan(), others, with_record=kept), schema)
-            lines = Lines("record", layout.errors(run), "none") if kept else None
             counts: dict[str, Any] = {}
 
             def describe(folders: Mapping[str, Folder]) -> Metadata:
-                folder = folders[layout.stage(run, NAME)]
-                found = input_errors(session, folder.scan())
+                folder = folders[layout.stage(run, ASSET)]
+                found = input_errors(engine.session, folder.scan())
                 counts.update(found.by_reason)
                 first = [
                     {"input": e[0], "file": e[1], "line": e[2], "reason": e[3], "text": e[5]}
@@ -83,7 +78,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
                     "preview": table(first),
                 }
 
-            frame = Frame(schema, rows, layout.stage(run, NAME), lines=lines)
+            frame = engine.error_lines(run, batch_inference_raw, others, kept=kept)
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
             context.log.info(f"{sum(counts.values()):,} lines set aside: {counts or 'none'}")
             metadata_lines = sum(row["input"] == "item_metadata" for row in bad)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from personalize_connectors import layout
+from personalize_connectors.assets.decorating import Decorating
 from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.engine.frame import Frame, Lines
@@ -17,17 +18,21 @@ from personalize_connectors.job_run import JobRun
 
 def with_record_lines(run: JobRun, decoration: Decoration) -> Frame:
     """The rows of a connector with their records; of a catalog the item's document."""
-    what, rows = decoration.what, decoration.rows
+    return recorded(run, decoration.what, decoration.documents, decoration.rows)
+
+
+def recorded(run: JobRun, what: Decorating, documents: pa.Table, rows: Frame) -> Frame:
+    """The same, of rows whose items are among these documents."""
     if what.connector.unit == "item":
-        recorded = with_documents(rows.batches, decoration.documents)
+        records = with_documents(rows.batches, documents)
     else:
         job_info = {"name": run.job.name, "runDateTime": run.run_at.isoformat()}
         form = RecordForm(run.job.job_type, job_info, _directives(what.settings))
-        recorded = with_records(rows.batches, decoration.documents, form)
+        records = with_records(rows.batches, documents, form)
     return replace(
         rows,
         schema=rows.schema.append(pa.field("record", pa.large_binary())),
-        batches=recorded,
+        batches=records,
         lines=Lines("record", layout.output(run, what.name), what.config.top.recordCompression),
     )
 

@@ -26,22 +26,19 @@ _ITEMS = pa.schema([("user_id", pa.string())])
 def still_named(
     session: duckdb.DuckDBPyConnection,
     bucket: Storage,
-    run: JobRun,
-    config: JobConfig,
+    oldest: datetime | None,
     stages: str,
     frame: str,
 ) -> duckdb.DuckDBPyRelation | None:
     """The items (`user_id`) of all runs since the oldest list that is not this run's; None where one of them is gone.
 
     Args:
-        session: Holds the table `delta_<connector>` of each profile connector.
+        session: Gives the relation.
         bucket: The root of the layout.
-        run: This run.
-        config: The job's.
+        oldest: When the oldest list was accepted that this run does not change; None where there is none.
         stages: The folder above the runs' folders of `decorated_recommendations`.
         frame: The frame of item documents in each of them.
     """
-    oldest = min(_oldest_lists(session, bucket, run, config), default=None)
     if oldest is None:
         return session.from_arrow(_ITEMS.empty_table())
     folders = _written(bucket, stages)
@@ -54,10 +51,13 @@ def still_named(
     return session.from_arrow(named).project("item_id AS user_id").distinct()
 
 
-def _oldest_lists(
+def oldest_list(
     session: duckdb.DuckDBPyConnection, bucket: Storage, run: JobRun, config: JobConfig
-) -> list[datetime]:
-    """For each profile connector when the oldest list was accepted that this run would change, or leave where it is."""
+) -> datetime | None:
+    """When the oldest list was accepted that this run would change, or leave where it is; None where there is none.
+
+    The session holds the table `delta_<connector>` of each profile connector.
+    """
     found = []
     for name in config.connectors:
         if connectors()[name].unit != "user":
@@ -72,7 +72,7 @@ def _oldest_lists(
             """
         ).fetchall()
         found += [at for (at,) in rows if at is not None]
-    return found
+    return min(found, default=None)
 
 
 def _written(bucket: Storage, stages: str) -> list[tuple[datetime, Folder]]:

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.assets.decoration import ASSET as DECORATED
-from personalize_connectors.assets.decoration import LISTS, NAMELESS_LINES, PRESENT
+from personalize_connectors.assets.decoration import LISTS, PRESENT
+from personalize_connectors.assets.removal import NAMELESS_LINES
 from personalize_connectors.engine.frame import Frame, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
 from personalize_connectors.engine.merge import item_lists, merged
@@ -33,7 +34,7 @@ from personalize_connectors.storage import Storage
 
 ASSET = "user_recommendations"
 
-_PRESENT = pa.schema([("user_id", pa.string())])
+PRESENT_SCHEMA = pa.schema([("user_id", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,10 @@ def user_lists(
     rows = _users(session, bucket, run, config, readable(read, last), set_aside)
     nameless = lines_naming_nobody(session, run.job.job_type)
     folder = layout.stage(run, ASSET)
-    present = batches(users_with_errors(session, run.job.job_type), _PRESENT)
+    present = batches(users_with_errors(session, run.job.job_type), PRESENT_SCHEMA)
     frames = [
         Frame(SCHEMA, rows, folder, name=LISTS, manifest={NAMELESS_LINES: nameless}),
-        Frame(_PRESENT, present, folder, name=PRESENT),
+        Frame(PRESENT_SCHEMA, present, folder, name=PRESENT),
     ]
     return UserLists(frames, last.repeated, error_reasons(session), set_aside)
 

@@ -8,8 +8,7 @@ import dagster as dg
 from personalize_connectors.assets.checks import ERROR_SHARE, USER_DROP, error_share, stopping, user_drop
 from personalize_connectors.assets.decoration import LISTS, PRESENT
 from personalize_connectors.assets.preview import check_result, column_schema, table
-from personalize_connectors.assets.user_lists import ASSET, previous_users, user_lists
-from personalize_connectors.engine.gather import lengths
+from personalize_connectors.assets.user_lists import ASSET, previous_users
 from personalize_connectors.engine.recommendations import SCHEMA
 from personalize_connectors.folders import Folder
 from personalize_connectors.installation import Installation, clear_failures, job_run
@@ -64,23 +63,22 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
         """One row per user: the recommended items in rank order, with scores and the query items they came from."""
         started = time.monotonic()
-        with clear_failures(), installation.session() as session:
+        with clear_failures(), installation.engine() as engine:
             bucket, run = installation.bucket, job_run(context)
             job_config = read_config(bucket, run.job)
-            lists = user_lists(session, bucket, run, job_config, batch_inference_raw)
+            lists = engine.user_lists(bucket, run, job_config, batch_inference_raw)
             previous = previous_users(bucket, run)
             users: list[int] = []
 
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 (folder,) = folders.values()
                 users.append(folder.rows_of(LISTS))
-                written = (batch["items"] for batch in folder.coded(["items"], LISTS))
                 return {
                     "rows": users[0],
                     "dagster/partition_row_count": users[0],
                     "users": users[0],
                     "users_with_errors": folder.rows_of(PRESENT),
-                    "recommendations": sum(int(lengths(found).sum()) for found in written),
+                    "recommendations": folder.values_of("items.list.element", LISTS),
                     "repeated_queries": lists.repeated,
                     "mapping_rows_set_aside": lists.set_aside.total,
                     "users_in_previous_run": previous if previous is not None else 0,

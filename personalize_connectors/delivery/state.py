@@ -40,7 +40,8 @@ PENDING = pa.schema(
 )
 
 # No digest is one byte long, nor empty as that of a removal is.
-_UNCERTAIN = "'?'::BLOB"
+UNCERTAIN = b"?"
+_UNCERTAIN = f"{quoted(UNCERTAIN.decode())}::BLOB"
 _REMOVED = f"{quoted(REMOVED.decode())}::BLOB"
 
 
@@ -161,7 +162,14 @@ def rejected_in_run(
 
     Those whose reason holds the text `redrive` are left out. What was refused before it was sent is none: it is judged anew.
     """
-    session.register("run_receipts", _scan(bucket, _of_run(run, accepted), RECEIPTS))
+    return rejected_in(session, _scan(bucket, receipts_of_run(run, accepted), RECEIPTS), redrive)
+
+
+def rejected_in(
+    session: duckdb.DuckDBPyConnection, receipts: ds.Dataset, redrive: str | None
+) -> duckdb.DuckDBPyRelation:
+    """The same of some receipts of the run."""
+    session.register("run_receipts", receipts)
     wanted = "" if redrive is None else f"AND NOT contains(lower(text), lower({quoted(redrive)}))"
     return session.sql(
         f"""
@@ -171,7 +179,8 @@ def rejected_in_run(
     )
 
 
-def _of_run(run: JobRun, accepted: Accepted) -> tuple[str, ...]:
+def receipts_of_run(run: JobRun, accepted: Accepted) -> tuple[str, ...]:
+    """The receipt files of one run."""
     return tuple(path for path in accepted.receipts if layout.run_at_of(path) == run.run_at)
 
 
@@ -201,7 +210,7 @@ def pending(
     Where everything is sent (no `delta`), only what this delivery itself had sent before it died is left out.
     """
     session.register("decorated", decorated.scan(connector))
-    session.register("run_receipts", _scan(bucket, _of_run(run, accepted), RECEIPTS))
+    session.register("run_receipts", _scan(bucket, receipts_of_run(run, accepted), RECEIPTS))
     since = f"{quoted(decorated.manifest['written_at'])}::TIMESTAMPTZ"
     newer = "" if delta else f"WHERE accepted_at >= {since}"
     session.execute(f"CREATE OR REPLACE TEMP TABLE last_words AS {_last_words(session, bucket, accepted)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -102,6 +103,12 @@ def _counts(session: duckdb.DuckDBPyConnection, table: str, missing: int, accept
     rows = session.execute(
         f'SELECT change, count(*), sum(points)::BIGINT FROM "{table}" GROUP BY change'
     ).fetchall()
+    return delta_counts(rows, missing, accepted)
+
+
+def delta_counts(rows: Iterable[tuple[str, int, int]], missing: int, accepted: int) -> DeltaCounts:
+    """The counts out of each change with its number of records and what they are billed."""
+    rows = list(rows)
     counts = {change: count for change, count, _ in rows}
     billed = {change: points for change, _, points in rows}
     return DeltaCounts(

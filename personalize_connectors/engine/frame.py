@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,10 @@ class Lines:
     compression: str
 
 
+# A written file: the folder, and what the folder's manifest says of it.
+Written = tuple[str, dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Frame:
     """A lazy table, and where it is to be written.
@@ -38,6 +42,7 @@ class Frame:
         name: What its Parquet files begin with.
         lines: A column that goes to files of its own.
         replaces_last: Keep what the folder holds until this is written; else the folder is emptied first.
+        spread: Has other machines write further rows, in files whose names hold this token, and gives the files.
         manifest: What its `_SUCCESS` says besides files, rows, bytes and digests.
     """
 
@@ -48,6 +53,7 @@ class Frame:
     lines: Lines | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     replaces_last: bool = False
+    spread: Callable[[str], Iterable[Written]] | None = None
 
     @property
     def schema_of_table(self) -> pa.Schema:

@@ -29,18 +29,22 @@ def line_batches(files: Iterable[Iterable[bytes]]) -> Iterator[pa.RecordBatch]:
     not read.
     """
     for file_no, blocks in enumerate(files):
-        line = 1
-        for text in _whole_lines(blocks):
-            batch = _batch(file_no, line, text)
-            line += batch.num_rows
-            yield batch
+        yield from lines_of(file_no, without_bom(blocks))
+
+
+def lines_of(file_no: int, blocks: Iterable[bytes], line: int = 1) -> Iterator[pa.RecordBatch]:
+    """The lines of a piece of a file that begins with this line, without a look for a byte order mark."""
+    for text in _whole_lines(blocks):
+        batch = _batch(file_no, line, text)
+        line += batch.num_rows
+        yield batch
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Blocks that end at a newline, each non-empty; only the last may lack one."""
     pieces: list[bytes] = []
     held = 0
-    for block in _without_bom(blocks):
+    for block in blocks:
         cut = block.rfind(b"\n") + 1
         if cut:
             yield b"".join([*pieces, memoryview(block)[:cut]])
@@ -54,7 +58,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _without_bom(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def without_bom(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The blocks without the byte order mark that a file can begin with, wherever the blocks are cut."""
     beginning: bytes | None = b""
     for block in blocks:

@@ -37,7 +37,7 @@ class LastLines:
 
     Attributes:
         queries: The queries that stand in several lines.
-        last: `file` and `line` of the last line of each of them, joined by `_BETWEEN`.
+        last: `file` and `line` of the last line of each of them, joined by `BETWEEN`.
         repeated: How many earlier lines there are, which are left out.
     """
 
@@ -46,7 +46,7 @@ class LastLines:
     repeated: int
 
 
-_BETWEEN = "\x1f"
+BETWEEN = "\x1f"
 
 
 def last_lines(session: duckdb.DuckDBPyConnection, raw: object) -> LastLines:
@@ -54,7 +54,7 @@ def last_lines(session: duckdb.DuckDBPyConnection, raw: object) -> LastLines:
     session.register("raw", raw)
     found = session.sql(
         f"""
-        SELECT query, concat(file, {quoted(_BETWEEN)}, line) AS place, earlier FROM (
+        SELECT query, concat(file, {quoted(BETWEEN)}, line) AS place, earlier FROM (
           SELECT query, unnest(max((file, line))), count(*) - 1 AS earlier FROM raw WHERE reason IS NULL
           GROUP BY query HAVING count(*) > 1
         ) AS repeated(query, file, line, earlier)
@@ -70,7 +70,7 @@ def readable(lines: Iterable[pa.RecordBatch], last: LastLines) -> Iterator[pa.Re
         wanted = pc.is_null(batch["reason"])
         if last.repeated:
             again = pc.is_in(batch["query"], value_set=last.queries)
-            place = pc.binary_join_element_wise(batch["file"], batch["line"].cast(pa.string()), _BETWEEN)
+            place = pc.binary_join_element_wise(batch["file"], batch["line"].cast(pa.string()), BETWEEN)
             wanted = pc.and_(wanted, pc.or_(pc.invert(again), pc.is_in(place, value_set=last.last)))
         yield batch if pc.all(wanted).as_py() else batch.filter(wanted)
 

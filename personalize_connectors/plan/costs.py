@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.assets.decoration import Decorating, Items
+from personalize_connectors.assets.decorating import Decorating, Items
 from personalize_connectors.connectors.protocol import DataPoints, Ints
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from personalize_connectors.assets.decoration import Decoration, Items
+from personalize_connectors.assets.decorating import Items
+from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.connectors.settings import RateWindow
 from personalize_connectors.delivery.dispatch import Dispatch, rendered
 from personalize_connectors.delivery.outcomes import Outcome

@@ -15,10 +15,10 @@ from personalize_connectors.assets.checks import (
     error_share,
     user_drop,
 )
+from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import (
     LISTS,
     Decoration,
-    Items,
     decorate,
     is_catalog,
     items_frame,

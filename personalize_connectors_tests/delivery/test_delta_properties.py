@@ -20,12 +20,12 @@ from personalize_connectors.allowance import NOTHING
 from personalize_connectors.assets.decoration import (
     ASSET,
     LISTS,
-    NAMELESS_LINES,
     PRESENT,
     decorate,
     items_frame,
 )
 from personalize_connectors.assets.record_lines import with_record_lines
+from personalize_connectors.assets.removal import NAMELESS_LINES
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.delivery.dispatch import Dispatch, Watch, dispatch
 from personalize_connectors.delivery.order import Pace

@@ -1,0 +1,54 @@
+"""A connector as a job configures it, and the item documents that it delivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from personalize_connectors.connectors.protocol import Connector, Fields
+from personalize_connectors.connectors.registry import connectors
+from personalize_connectors.connectors.settings import ConnectorSettings
+from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors.job_config import JobConfig
+
+# Every item that some user gets, with its metadata line.
+Items = list[tuple[str, str | None]]
+
+
+@dataclass(frozen=True)
+class Decorating:
+    """A connector as a job configures it."""
+
+    config: JobConfig
+    name: str
+
+    @property
+    def connector(self) -> Connector:
+        """The connector."""
+        return connectors()[self.name]
+
+    @property
+    def settings(self) -> ConnectorSettings:
+        """Its block of config.json."""
+        return self.config.connectors[self.name]
+
+    @property
+    def selection(self) -> Selection:
+        """Which metadata it sends."""
+        fields = self.settings.itemMetadataFields
+        return Selection(tuple(fields) if fields is not None else None)
+
+    @property
+    def longest(self) -> int:
+        """The longest list a user gets."""
+        return self.config.top.itemsPerUser
+
+    def documents(self, items: Items) -> pa.Table:
+        """The item documents, rendered."""
+
+        def payload(fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
+            found = self.connector.payload(self.settings, fields)
+            return found.text, [(finding.rule, finding.field) for finding in found.findings]
+
+        return render(items, self.selection, payload)

@@ -1,0 +1,69 @@
+"""Where the stages of a run are worked out: on this machine, or on which Spark cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from personalize_connectors.errors import BadSettings
+from personalize_connectors.sizes import read_size
+
+_ENGINES = ("local", "spark")
+_DOCUMENTS = "CONNECTORS_SPARK_DOCUMENTS"
+_REMOTE = re.compile(r"sc://[^/;]+(/.*)?")
+_MASTER = re.compile(r"local(\[.+\])?|yarn|(spark|k8s)://.+")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Spark cluster.
+
+    Attributes:
+        address: That of a Spark Connect server (`sc://host:port`), or a master URL. It can hold a token.
+        documents_bytes: The most bytes of item documents that each worker process holds whole (`CONNECTORS_SPARK_DOCUMENTS`).
+    """
+
+    address: str = field(repr=False)
+    documents_bytes: int
+
+    @property
+    def connect(self) -> bool:
+        """Whether it is a Spark Connect server."""
+        return self.address.startswith("sc://")
+
+    @property
+    def name(self) -> str:
+        """The address without what can be a secret."""
+        return _name(self.address)
+
+
+def read_cluster(environment: Mapping[str, str]) -> Cluster | None:
+    """The cluster that `CONNECTORS_ENGINE`, `SPARK_REMOTE` and `SPARK_MASTER` name; None for this machine.
+
+    Raises:
+        BadSettings: one of them has a value that cannot be used.
+    """
+    engine = environment.get("CONNECTORS_ENGINE") or "local"
+    if engine not in _ENGINES:
+        raise BadSettings(f"CONNECTORS_ENGINE is {engine!r}; it can be local or spark")
+    if engine == "local":
+        return None
+    remote, master = environment.get("SPARK_REMOTE"), environment.get("SPARK_MASTER")
+    if bool(remote) == bool(master):
+        raise BadSettings(
+            f"CONNECTORS_ENGINE is spark, and {'both' if remote else 'neither'} of SPARK_REMOTE and SPARK_MASTER {'are' if remote else 'is'} set; "
+            "set one: SPARK_REMOTE to a Spark Connect server, as sc://host:15002, or SPARK_MASTER to a master, as spark://host:7077"
+        )
+    if remote and not _REMOTE.fullmatch(remote):
+        raise BadSettings(f"SPARK_REMOTE is {_name(remote)!r}; write sc://host:port")
+    if master and not _MASTER.fullmatch(master):
+        raise BadSettings(
+            f"SPARK_MASTER is {_name(master)!r}; write spark://host:port, yarn, k8s://https://host:port or local[2]"
+        )
+    held = environment.get(_DOCUMENTS) or "256MiB"
+    return Cluster(remote or master or "", read_size(_DOCUMENTS, held, 0, "256MiB"))
+
+
+def _name(address: str) -> str:
+    return address.partition(";")[0].rpartition("@")[2]
