@@ -17,6 +17,9 @@ import pyarrow as pa
 
 from benchmarks.pipeline.inputs import DAYS, JOB, output_folder
 from personalize_connectors import layout
+from personalize_connectors.engine.gather import IN_CACHE
+from personalize_connectors.line_file import line_file
+from personalize_connectors.storage import open_storage
 
 _PART = 256 << 20
 _BLOCK = 1 << 20
@@ -39,7 +42,19 @@ def floor(root: Path, day: str) -> dict[str, float]:
         for start in range(0, size, len(part) or 1):
             sink.write(part[: size - start])
     done = time.perf_counter()
-    return {"read_seconds": between - started, "write_seconds": done - between, "read": read, "text": size}
+    found = {"read_seconds": between - started, "write_seconds": done - between, "read": read, "text": size}
+    return {**found, "threads_seconds": _on_all_processors(root, compression, part, size)}
+
+
+def _on_all_processors(root: Path, compression: str | None, part: memoryview, size: int) -> float:
+    """Seconds to write the same text in pieces as a run does."""
+    started, text = time.perf_counter(), pa.py_buffer(part)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        with line_file(open_storage(folder), "floor", compression or "none") as lines:
+            for start in range(0, size, IN_CACHE):
+                at = start % len(part)
+                lines.put(text.slice(at, min(IN_CACHE, len(part) - at, size - start)))
+        return time.perf_counter() - started
 
 
 def _text(paths: list[Path], compression: str | None) -> tuple[memoryview, int]:
