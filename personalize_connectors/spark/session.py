@@ -23,7 +23,6 @@ _PACKAGE = "personalize-connectors"
 _PORT, _SECONDS = 15002, 10
 _TASKS = 4
 
-
 # The sessions of this process: the stages of a run are worked out in one process, and the workers keep what they need for one session.
 _held: dict[Cluster, tuple[SparkSession, ExitStack]] = {}
 
@@ -120,9 +119,8 @@ def probe(spark: SparkSession, root: Root) -> None:
         BadSettings: they do not.
     """
     ours = version(_PACKAGE)
-    for found in table(pieces(spark, _TASKS, _Probing(root), "version string").distinct())[
-        "version"
-    ].to_pylist():
+    theirs = table(pieces(spark, _TASKS, _Probing(root), "version string").distinct())["version"]
+    for found in theirs.to_pylist():
         if found != ours:
             raise BadSettings(
                 f"a worker of the Spark cluster has {_PACKAGE} {found}, and this machine {ours}; install the same"

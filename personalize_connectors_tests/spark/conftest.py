@@ -18,7 +18,7 @@ from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.assets.runs import World
 from personalize_connectors_tests.s3 import KEYS
 from personalize_connectors_tests.spark.local_cluster import connect_server, local_cluster
-from personalize_connectors_tests.spark.stages import answer, fold, left_by, work_out
+from personalize_connectors_tests.spark.stages import answer, decorate, fold, left_by, work_out
 
 if TYPE_CHECKING:  # an extra
     from personalize_connectors.spark.engine import SparkEngine
@@ -65,10 +65,19 @@ class Both:
 
     def run(self, run: JobRun, allowance: Allowance = NOTHING, **cluster: Any) -> tuple[Any, Any]:
         """Work a run out with each; gives what this machine says and leaves, once the cluster says and leaves the same."""
-        said = work_out(OneMachine(self.session), self.world.bucket, run, allowance)
+        return self._each(work_out, run, allowance, cluster)
+
+    def again(self, run: JobRun, allowance: Allowance = NOTHING, **cluster: Any) -> dict[str, int]:
+        """Decorate the lists of a run again with each; gives the counts of Braze."""
+        return self._each(decorate, run, allowance, cluster)[0]["counts"]["braze"]
+
+    def _each(
+        self, stages: Any, run: JobRun, allowance: Allowance, cluster: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        said = stages(OneMachine(self.session), self.world.bucket, run, allowance)
         found = left_by(self.world.bucket, run)
         with ExitStack() as left:
-            there = work_out(replace(self.spark, left=left, **cluster), self.world.bucket, run, allowance)
+            there = stages(replace(self.spark, left=left, **cluster), self.world.bucket, run, allowance)
         assert there == said
         assert left_by(self.world.bucket, run) == found
         return said, found

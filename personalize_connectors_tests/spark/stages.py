@@ -35,7 +35,7 @@ _OF_A_WRITE = ("written_at", "bytes", "files")
 
 def work_out(engine: Engine, bucket: Storage, run: JobRun, allowance: Allowance = NOTHING) -> dict[str, Any]:
     """All stages up to the decorated records, as the assets ask for them; gives what the assets say of them."""
-    config, metadata = read_config(bucket, run.job), item_metadata(bucket, run.job)
+    config = read_config(bucket, run.job)
     first = [engine.raw_lines(bucket, run, source_of(bucket, config, run))]
     raw = write_frames(bucket, first)[layout.stage(run, STAGES[0])]
     bad = bad_input_lines(bucket, run.job, engine.bad_mapping_rows(bucket, run.job))
@@ -43,7 +43,20 @@ def work_out(engine: Engine, bucket: Storage, run: JobRun, allowance: Allowance 
     write_frames(bucket, [engine.error_lines(run, raw, others, kept=config.top.saveBatchInferenceErrors)])
     lists = engine.user_lists(bucket, run, config, raw)
     users = write_frames(bucket, lists.frames)[layout.stage(run, STAGES[2])]
-    items = engine.recommended_items(users, metadata)
+    return {
+        "error_lines": raw.values_of("reason"),
+        "errors": list(lists.errors.items()),
+        "repeated": lists.repeated,
+        "rows_set_aside": lists.set_aside.total,
+        "recommendations": users.values_of("items.list.element"),
+        **decorate(engine, bucket, run, allowance),
+    }
+
+
+def decorate(engine: Engine, bucket: Storage, run: JobRun, allowance: Allowance = NOTHING) -> dict[str, Any]:
+    """The last of them, of the lists that are there."""
+    config, users = read_config(bucket, run.job), open_folder(bucket, layout.stage(run, STAGES[2]))
+    items = engine.recommended_items(users, item_metadata(bucket, run.job))
     found = engine.decorate(bucket, run, config, users, items, allowance)
     frames = [
         frame
@@ -52,11 +65,6 @@ def work_out(engine: Engine, bucket: Storage, run: JobRun, allowance: Allowance 
     ]
     write_frames(bucket, frames)
     return {
-        "error_lines": raw.values_of("reason"),
-        "errors": list(lists.errors.items()),
-        "repeated": lists.repeated,
-        "rows_set_aside": lists.set_aside.total,
-        "recommendations": users.values_of("items.list.element"),
         "items": items,
         "counts": {name: asdict(decoration.counts) for name, decoration in found.items()},
         "checks": decoration_checks(config, found, items),
