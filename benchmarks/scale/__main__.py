@@ -3,10 +3,11 @@
     python -m benchmarks.scale [--jobs 200] [--runs 5000 20000 50000]
 
 Timed are a tick of the sensor (its evaluation), `personalize-connectors jobs` and `run` (whole processes), the partitions page's query
-in a webserver, and a launch by the webserver, up to where the run is queued: the least of three, but of the tick with new outputs.
-The page is asked for when Dagster's file is not in memory (Linux is told to drop it), when a partition is new, for which Dagster
-works out the status of all of them again, and when nothing is new. In the end each figure is held against what it shows: of the page
-that are all past runs, of the others the jobs and their last runs, of which there are as many at every size.
+in a webserver, and a launch by the webserver, up to where the run is queued. There is an installation of each size, they are measured
+in turns, and of three rounds the least counts, so that what else the machine does meets all sizes alike. The page is asked for when
+Dagster's file is not in memory (Linux is told to drop it), when a partition is new, for which Dagster works out the status of all of
+them again, and when nothing is new. In the end each figure is held against what it shows: of the page that are all past runs, of the
+others the jobs and their last runs, of which there are as many at every size.
 """
 
 from __future__ import annotations
@@ -14,77 +15,77 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.delivery.figures import table
+from benchmarks.scale.cost import Cost, cost, least
 from benchmarks.scale.history import Past, begin, grow, quietly
-from benchmarks.scale.webserver import LAUNCH, PARTITIONS, ask, launch_params, webserver
+from benchmarks.scale.webserver import LAUNCH, PARTITIONS, Webserver, launch_params, webserver
 from personalize_connectors.demo.run import emulator
 
 _CHECKOUT = Path(__file__).parents[2]
 _PAGE = {"assetKey": {"path": ["decorated_recommendations"]}}
-_PARTITIONS = "partitions page"
-_TIMES = 3
+_PARTITIONS, _FROM_DISK = "partitions page", "partitions page, file not in memory"
+_ROUNDS = 3
 _NOISE = 1.5  # what equal work differs by on a machine that others use
 
 
-def measure(past: Past, runs: int) -> dict[str, float]:
-    """Seconds of everything, where each job has so many past runs."""
+def measure(past: Past, runs: int, again: int) -> dict[str, Cost]:
+    """The costs of everything, where each job has so many past runs and this was done so often before."""
     environment = _environment(past)
-    ticks = ["benchmarks.scale.tick", str(past.folder), str(past.jobs), str(runs)]
-    tick = json.loads(quietly(ticks, past.folder, environment).splitlines()[-1])
-    figures = {
-        "sensor: a tick, nothing new": tick["nothing_new"],
-        f"sensor: a tick, {tick['requested']} new outputs": tick["new"],
-        "personalize-connectors jobs": _least(lambda: _command(past, environment, "jobs")),
-        "personalize-connectors run, one user": _least(
-            lambda: _command(past, environment, "run", str(past.run(0, 0).job))
-        ),
+    ticks = ["benchmarks.scale.tick", str(past.folder), str(past.jobs), str(runs + again)]
+    ticked = json.loads(quietly(ticks, past.folder, environment).splitlines()[-1])
+
+    def command(*words: str) -> Cost:
+        run = ["personalize_connectors.cli", *words]
+        return cost(lambda: quietly(run, past.folder, environment), _processor_of_commands)
+
+    figures = {f"sensor: a tick, {name}": Cost(**found) for name, found in ticked.items()} | {
+        "personalize-connectors jobs": command("jobs"),
+        "personalize-connectors run, one user": command("run", str(past.run(0, 0).job)),
     }
-    with webserver(past.folder, environment) as url:
-        return (
-            figures
-            | _pages(past, url, runs)
-            | {"launch by the webserver": _least(lambda: _launch(past, url))}
-        )
+    with webserver(past.folder, environment) as server:
+        figures |= _pages(past, server, runs)
+        _launch(past, server)  # the code server's first
+        return figures | {"launch by the webserver": cost(lambda: _launch(past, server), server.processor)}
 
 
-def _least(timed: Callable[[], float]) -> float:
-    return min(timed() for _ in range(_TIMES))
+def _processor_of_commands() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
-def _pages(past: Past, url: str, runs: int) -> dict[str, float]:
-    """Seconds of the partitions page, which must show all past runs."""
+def _pages(past: Past, server: Webserver, runs: int) -> dict[str, Cost]:
+    """The costs of the partitions page, which must show all past runs."""
 
-    def page(*before: Callable[[], None]) -> float:
-        for each in before:
-            each()
-        answer, seconds = ask(url, PARTITIONS, _PAGE)
+    def page() -> None:
+        answer = server.ask(PARTITIONS, _PAGE)
         shown = answer["assetNodeOrError"]["assetPartitionStatuses"]["materializedPartitions"]
         if len(shown) < past.jobs * runs:
             raise RuntimeError(f"the page shows {len(shown):,} of {past.jobs * runs:,} past runs")
-        return seconds
+
+    def after(*before: Callable[[], None]) -> Cost:
+        for each in before:
+            each()
+        return cost(page, server.processor)
 
     page()
     return {
-        f"{_PARTITIONS}, file not in memory": _least(
-            lambda: page(past.forget_statuses, past.drop_from_memory)
-        ),
-        f"{_PARTITIONS}, a partition is new": _least(lambda: page(past.forget_statuses)),
-        f"{_PARTITIONS}, nothing new": _least(page),
+        _FROM_DISK: after(past.forget_statuses, past.drop_from_memory),
+        f"{_PARTITIONS}, a partition is new": after(past.forget_statuses),
+        f"{_PARTITIONS}, nothing new": after(),
     }
 
 
-def _launch(past: Past, url: str) -> float:
-    launched, seconds = ask(url, LAUNCH, launch_params(past.run(1, 0).key))
+def _launch(past: Past, server: Webserver) -> None:
+    launched = server.ask(LAUNCH, launch_params(past.run(1, 0).key))
     if "run" not in launched["launchPipelineExecution"]:
         raise RuntimeError(str(launched))
-    return seconds
 
 
 def _environment(past: Past) -> dict[str, str]:
@@ -92,31 +93,21 @@ def _environment(past: Past) -> dict[str, str]:
     return {**os.environ, **past.environment, "PYTHONPATH": path}
 
 
-def _command(past: Past, environment: dict[str, str], *words: str) -> float:
-    started = time.perf_counter()
-    quietly(["personalize_connectors.cli", *words], past.folder, environment)
-    return time.perf_counter() - started
-
-
-def show(console: Console, jobs: int, sizes: Sequence[int], found: Sequence[dict[str, float]]) -> None:
-    """Seconds at each size, and how often the first size's they are."""
-    columns = ["seconds with so many past runs"]
-    for size in sizes:
-        columns += [f"{size:,}", f"x {size / sizes[0]:.0f}"] if size != sizes[0] else [f"{size:,}"]
-    rows = []
+def show(console: Console, jobs: int, sizes: Sequence[int], found: Sequence[dict[str, Cost]]) -> None:
+    """Seconds at each size, and whether a figure grows faster than what it shows."""
+    rows = [[name, *(str(figures[name]) for figures in found)] for name in found[0]]
+    title = f"{jobs} jobs, partitions as a list: seconds by the clock (of a processor)"
+    console.print(table(title, ["past runs", *(f"{size:,}" for size in sizes)], rows))
+    console.print(
+        f"Growth of the processor's time, from the disk of the clock's; more than {_NOISE} times what is shown is faster:"
+    )
     for name, first in found[0].items():
-        row = [name, f"{first:.2f}"]
-        for figures in found[1:]:
-            row += [f"{figures[name]:.2f}", f"x {figures[name] / first:.1f}"]
-        rows.append(row)
-    console.print(table(f"{jobs} jobs, partitions as a list", columns, rows))
-    console.print(f"More than {_NOISE} times what it shows is told as growing faster:")
-    for name in found[0]:
-        console.print(verdict(name, found[-1][name] / found[0][name], sizes[-1] / sizes[0]))
+        console.print(verdict(name, first, found[-1][name], sizes[-1] / sizes[0]))
 
 
-def verdict(name: str, growth: float, runs: float) -> str:
+def verdict(name: str, first: Cost, last: Cost, runs: float) -> str:
     """Whether a figure grows faster than what it shows, where there are so many times the past runs."""
+    growth = last.clock / first.clock if name == _FROM_DISK else last.processor / first.processor
     shown = runs if name.startswith(_PARTITIONS) else 1
     word = "holds" if growth <= shown * _NOISE else "grows faster"
     return f"{word:<13} {name}: x {growth:.1f} for x {shown:.0f} of what it shows"
@@ -134,18 +125,23 @@ def main() -> None:
         "--runs", type=int, nargs="+", default=[5_000, 20_000, 50_000], help="past runs, of all jobs"
     )
     given = parser.parse_args()
-    found, before = [], 0
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as folder, emulator():
-        past = Past(Path(folder), given.jobs)
-        begin(past, _environment(past))
-        with Console(stderr=True).status("past runs") as status:
-            for size in given.runs:
-                runs = size // given.jobs
-                status.update(f"{size:,} past runs: made")
-                grow(past, before, runs)
-                status.update(f"{size:,} past runs: measured")
-                found.append(measure(past, runs))
-                before = runs
+    rounds: list[list[dict[str, Cost]]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as folder,
+        emulator(),
+        Console(stderr=True).status("past runs") as status,
+    ):
+        sizes = [(Past(Path(folder, str(size)), given.jobs), size // given.jobs) for size in given.runs]
+        for past, runs in sizes:
+            status.update(f"{past.jobs * runs:,} past runs: made")
+            begin(past, _environment(past))
+            grow(past, 0, runs)
+        for again in range(_ROUNDS):
+            status.update(f"round {again + 1}")
+            rounds.append([measure(past, runs, again) for past, runs in sizes])
+    found = [
+        {name: least([each[name] for each in size]) for name in size[0]} for size in zip(*rounds, strict=True)
+    ]
     show(Console(width=None if os.isatty(1) else 150), given.jobs, given.runs, found)
 
 

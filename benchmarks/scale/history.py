@@ -21,6 +21,7 @@ from uuid import UUID
 
 from personalize_connectors import layout
 from personalize_connectors.job_run import Job, JobRun
+from personalize_connectors.sources import SOURCE_VERSION
 
 _START = datetime(2024, 2, 1, 3, tzinfo=UTC)
 _LOGS = 3  # of the newest runs of each job
@@ -141,16 +142,20 @@ def grow(past: Past, before: int, runs: int) -> None:
 def _template(past: Past) -> dict[str, str]:
     """What the first run is called."""
     with closing(sqlite3.connect(past.home / "history" / "runs.db")) as database:
-        ((run_id,),) = database.execute("SELECT run_id FROM runs WHERE id = 1").fetchall()
-    return _words(past.run(0, 0), run_id)
+        ((run_id, version),) = database.execute(
+            "SELECT runs.run_id, value FROM runs JOIN run_tags USING (run_id) WHERE runs.id = 1 AND key = ?",
+            [SOURCE_VERSION],
+        ).fetchall()
+    return _words(past.run(0, 0), run_id, version)
 
 
 def _copy(past: Past, number: int) -> dict[str, str]:
-    return _words(past.run(number % past.jobs, number // past.jobs), str(UUID(int=number)))
+    run = past.run(number % past.jobs, number // past.jobs)
+    return _words(run, str(UUID(int=number)), f"{number:016x}")
 
 
-def _words(run: JobRun, run_id: str) -> dict[str, str]:
-    return {"run_id": run_id, "job": str(run.job), "run_at": run.run}
+def _words(run: JobRun, run_id: str, version: str) -> dict[str, str]:
+    return {"run_id": run_id, "job": str(run.job), "run_at": run.run, "version": version}
 
 
 def _copy_rows(
@@ -195,7 +200,9 @@ def _rows_of_template(database: sqlite3.Connection, table: str) -> int:
 
 
 def _renamed(column: str) -> str:
-    return f"replace(replace(replace({column}, :old_run_id, :run_id), :old_job, :job), :old_run_at, :run_at)"
+    for name in ("run_id", "job", "run_at", "version"):
+        column = f"replace({column}, :old_{name}, :{name})"
+    return column
 
 
 def _copy_log(folder: Path, template: dict[str, str], copy: dict[str, str]) -> None:

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 
+from benchmarks.scale.cost import cost
 from benchmarks.scale.history import Past
 from benchmarks.ticks import ticking
 
 
 def main() -> None:
-    """`FOLDER JOBS RUNS`; prints seconds of a tick that finds nothing new (the least of three), and of one that finds 20 new batch outputs."""
-    past, runs = Past(Path(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
-    evaluate, cursor = ticking(), None
-
-    def tick(instance: dg.DagsterInstance) -> tuple[float, int]:
-        nonlocal cursor
-        data, seconds = evaluate(instance, cursor)
-        cursor = data.cursor
-        return seconds, len(data.run_requests or [])
+    """`FOLDER JOBS NUMBER`; prints the costs of a tick that finds nothing new, and of one that finds output NUMBER of 20 jobs."""
+    past, number = Past(Path(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
+    evaluate, cursor = ticking(), past.folder / "cursor"
 
     with dg.DagsterInstance.get() as instance:
-        while tick(instance)[1]:
+
+        def tick() -> int:
+            data, _ = evaluate(instance, cursor.read_text() if cursor.exists() else None)
+            cursor.write_text(data.cursor or "")
+            return len(data.run_requests or [])
+
+        while tick():
             pass
-        nothing = min(tick(instance)[0] for _ in range(3))
-        for job in range(20):
-            past.put_output(past.run(job, runs))
-        new, requested = tick(instance)
-    print(json.dumps({"nothing_new": nothing, "new": new, "requested": requested}))
+        nothing = cost(tick, time.process_time)
+        jobs = range(min(past.jobs, 20))
+        for job in jobs:
+            past.put_output(past.run(job, number))
+        new = cost(tick, time.process_time)
+    print(json.dumps({"nothing new": asdict(nothing), f"{len(jobs)} new outputs": asdict(new)}))
 
 
 if __name__ == "__main__":

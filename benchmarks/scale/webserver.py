@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 
 _MODULE = "personalize_connectors.definitions"
@@ -44,9 +46,30 @@ mutation LaunchPipelineExecution($executionParams: ExecutionParams!) {
 """
 
 
+@dataclass(frozen=True)
+class Webserver:
+    """A webserver, and the code server that it has started."""
+
+    url: str
+    process: psutil.Process
+
+    def processor(self) -> float:
+        """Seconds of a processor that both used so far."""
+        used = [each.cpu_times() for each in (self.process, *self.process.children(recursive=True))]
+        return float(sum(each.user + each.system for each in used))
+
+    def ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The data of an answer."""
+        answer = requests.post(self.url, json={"query": query, "variables": variables}, timeout=600).json()
+        if "errors" in answer:
+            raise RuntimeError(str(answer["errors"]))
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
 @contextmanager
-def webserver(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """Its address, once it has loaded the definitions."""
+def webserver(folder: Path, environment: Mapping[str, str]) -> Iterator[Webserver]:
+    """A webserver that has loaded the definitions."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,7 +81,7 @@ def webserver(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
         try:
             url = f"http://127.0.0.1:{port}/graphql"
             _wait(url, process)
-            yield url
+            yield Webserver(url, psutil.Process(process.pid))
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
@@ -73,16 +96,6 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         except requests.ConnectionError:
             time.sleep(0.2)  # it is still starting; nothing tells when it listens
     raise RuntimeError("dagster-webserver does not answer")
-
-
-def ask(url: str, query: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
-    """The data of an answer, and the seconds it took."""
-    started = time.perf_counter()
-    answer = requests.post(url, json={"query": query, "variables": variables}, timeout=600).json()
-    seconds = time.perf_counter() - started
-    if "errors" in answer:
-        raise RuntimeError(str(answer["errors"]))
-    return answer["data"], seconds
 
 
 def launch_params(key: str) -> dict[str, Any]:
