@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 import duckdb
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from personalize_connectors.engine.session import open_session
 from personalize_connectors.engines import Engine, let_go, open_engine
@@ -20,6 +21,7 @@ from personalize_connectors.storage_errors import (
 )
 
 TRANSIENT = "can_be_tried_again"
+_INTERRUPTED = "Query interrupted"
 
 
 class Installation(dg.ConfigurableResource[None]):
@@ -74,6 +76,8 @@ def clear_failures() -> Iterator[None]:
         text = f"the engine has no memory or scratch disk left: raise CONNECTORS_MEMORY_LIMIT, or free what is below TMPDIR ({error})"
         raise _failure(text, transient=False) from None
     except Exception as error:
+        if str(error) == _INTERRUPTED:  # what DuckDB makes of Ctrl-C while it works
+            raise DagsterExecutionInterruptedError from None
         if not is_storage_error(error):
             raise
         raise _failure(storage_error_text(error), transient=not is_refused(error)) from error
