@@ -129,7 +129,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
             yield OneMachine(session)
             return
         try:
-            from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - an extra
+            from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - PySpark is an extra, wanted only here
         except ImportError as error:
             raise BadSettings(
                 f"CONNECTORS_ENGINE is spark, and PySpark is not installed: pip install 'personalize-connectors[spark]' ({error})"

@@ -20,7 +20,7 @@ def main() -> None:
     except BadSettings as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(WRONG)
-    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - the command that the image is given
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - no shell is wanted: the image's own command, word by word
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Merging:
 
 
 @lru_cache(maxsize=1)
-def _lists(root: Root, path: str, written_at: str) -> ItemLists:  # noqa: ARG001 - tells a folder that was written anew
+def _lists(root: Root, path: str, written_at: str) -> ItemLists:  # noqa: ARG001 - part of the cache's key: a folder that was written anew is read anew
     """All lists by query item; each worker process holds them once."""
     folder = open_folder(root.open(), path)
     with task_session() as session:

@@ -51,7 +51,7 @@ class Lookup:
             return _held(self, tuple(columns))
         wanted = pa.chunked_array(list(ids), pa.string()).unique()
         needed = pc.field("item_id").isin(wanted) | pc.field("shows_a_field")
-        return self._scan().to_table(columns=list(columns), filter=needed)
+        return self.scan().to_table(columns=list(columns), filter=needed)
 
     def points(self, documents: pa.Table) -> DataPoints:
         """What is billed, for documents with the columns `per_item`, `per_known_item`."""
@@ -63,13 +63,14 @@ class Lookup:
             per_known_item=per_known if self.for_known else None,
         )
 
-    def _scan(self) -> ds.Dataset:
+    def scan(self) -> ds.Dataset:
+        """A lazy scan of the file."""
         return self.root.open().dataset([self.path])
 
 
 @lru_cache(maxsize=2)
 def _held(lookup: Lookup, columns: tuple[str, ...]) -> pa.Table:
-    return lookup._scan().to_table(columns=list(columns)).combine_chunks()  # noqa: SLF001 - its cache
+    return lookup.scan().to_table(columns=list(columns)).combine_chunks()
 
 
 def write_lookup(
