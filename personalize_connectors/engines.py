@@ -37,7 +37,7 @@ class Engine(Protocol):
     def session(self) -> duckdb.DuckDBPyConnection:
         """A session on this machine, for what is small."""
 
-    def raw_lines(self, bucket: Storage, run: JobRun, source: Source) -> Frame:
+    def raw_lines(self, bucket: Storage, run: JobRun, config: JobConfig, source: Source) -> Frame:
         """Every line of a source, typed."""
 
     def bad_mapping_rows(self, bucket: Storage, job: Job) -> SetAside:
@@ -73,9 +73,9 @@ class OneMachine:
 
     session: duckdb.DuckDBPyConnection
 
-    def raw_lines(self, _bucket: Storage, run: JobRun, source: Source) -> Frame:
+    def raw_lines(self, _bucket: Storage, run: JobRun, config: JobConfig, source: Source) -> Frame:
         """As `assets.raw_lines`."""
-        return raw_lines.raw_lines(self.session, run, source)
+        return raw_lines.raw_lines(self.session, run, config, source)
 
     def bad_mapping_rows(self, bucket: Storage, job: Job) -> SetAside:
         """As `inputs`."""

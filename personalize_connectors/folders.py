@@ -16,15 +16,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from personalize_connectors.engine.frame import Frame, Written
+from personalize_connectors.engine.frame import Beside, Frame, Written
 from personalize_connectors.errors import NotFound
 from personalize_connectors.layout import SUCCESS
 from personalize_connectors.line_file import line_ending, line_file
 from personalize_connectors.storage import Storage
-from personalize_connectors.table_file import ROWS_PER_GROUP, table_file
+from personalize_connectors.table_file import ROWS_PER_GROUP, TableFile, table_file
 
 _ROWS_PER_FILE = 1_000_000
 _FILES_AT_ONCE = 16
+# The manifest's key for files in the folder of a later stage.
+_BESIDE = "beside"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ class Folder:
         fragments = list(self.scan(name).get_fragments())
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
             return sum(pool.map(partial(_values, column=column), fragments))
+
+    @property
+    def beside(self) -> list[Written]:
+        """The files that were written in the same pass for a later stage, where all of them are there still."""
+        entries: list[dict[str, Any]] = self.manifest.get(_BESIDE, [])
+        found = [(entry["folder"], entry["file"]) for entry in entries]
+        there = all(self.storage.exists(f"{folder}/{file['name']}") for folder, file in found)
+        return found if there else []
 
     def scan(self, name: str = "part") -> ds.Dataset:
         """A lazy scan of one frame's Parquet files."""
@@ -138,7 +148,10 @@ def write_frames(storage: Storage, frames: Sequence[Frame]) -> dict[str, Folder]
     for frame in frames:
         contents[frame.folder].extra |= frame.manifest
         for path, entry in _written(storage, frame):
-            contents[path].files.append(entry)
+            if path in contents:
+                contents[path].files.append(entry)
+            else:
+                contents[frame.folder].extra.setdefault(_BESIDE, []).append({"folder": path, "file": entry})
     for path, content in contents.items():
         _finish(storage, path, content)
     return {path: open_folder(storage, path) for path in folders}
@@ -173,12 +186,16 @@ def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordBatc
 def _write_part(
     storage: Storage, frame: Frame, part: Iterable[pa.RecordBatch], name: str
 ) -> Iterator[Written]:
-    """One Parquet file and, where the frame has lines, the file of lines beside it."""
-    lines_of = frame.lines
+    """One Parquet file and, where the frame has lines, the file of lines to it; and what is written in the same pass."""
+    lines_of, beside = frame.lines, frame.beside
     with ExitStack() as stack:
+        then, other, lines = _nothing, None, None
+        if beside:
+            path = f"{beside.folder}/{beside.name}{name.removeprefix(frame.name)}.parquet"
+            other = stack.enter_context(table_file(storage, path, beside.schema))
+            then = partial(_write_group, other, beside)
         path = f"{frame.folder}/{name}.parquet"
-        table = stack.enter_context(table_file(storage, path, frame.schema_of_table))
-        lines = None
+        table = stack.enter_context(table_file(storage, path, frame.schema_of_table, then))
         if lines_of:
             path = f"{lines_of.folder}/{name}{line_ending(lines_of.compression)}"
             lines = stack.enter_context(line_file(storage, path, lines_of.compression))
@@ -189,6 +206,17 @@ def _write_part(
     yield frame.folder, {**table.entry, "frame": frame.name}
     if lines and lines_of:
         yield lines_of.folder, {**lines.entry, "frame": frame.name}
+    if other and beside:
+        yield beside.folder, {**other.entry, "frame": beside.name}
+
+
+def _write_group(file: TableFile, beside: Beside, group: pa.RecordBatch) -> None:
+    file.write(beside.rows(group))
+    file.end_group()
+
+
+def _nothing(_group: pa.RecordBatch) -> None:
+    """There is nothing beside the frame."""
 
 
 def _finish(storage: Storage, path: str, content: _Content) -> None:

@@ -6,7 +6,7 @@ is as large as there are ids, and a row group large enough to be worth one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,12 +26,25 @@ _LARGEST_DICTIONARY = 64 << 20
 
 @dataclass
 class TableFile:
-    """Takes batches; a row group is being encoded while the next one is made."""
+    """Takes batches; a row group is being encoded while the next one is made.
+
+    Attributes:
+        file: The file.
+        writer: Parquet's writer.
+        schema: The columns, as they are handed to it.
+        encoding: The thread that encodes.
+        then: Takes each row group as it was handed to Parquet.
+        group: What was taken for the next row group.
+        rows: Rows of it.
+        size: Bytes of it.
+        pending: The row group that is being encoded.
+    """
 
     file: WrittenFile
     writer: pq.ParquetWriter
     schema: pa.Schema
     encoding: ThreadPoolExecutor
+    then: Callable[[pa.RecordBatch], None]
     group: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
     size: int = 0
@@ -65,11 +78,12 @@ class TableFile:
 
     def _encode(self, group: list[pa.RecordBatch]) -> None:
         columns = [_one([batch[name] for batch in group]) for name in self.schema.names]
-        table = pa.table(
+        rows = pa.record_batch(
             [column.cast(field.type) for column, field in zip(columns, self.schema, strict=True)],
             schema=self.schema,
         )
-        self.writer.write_table(table, row_group_size=len(table))
+        self.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
+        self.then(rows)
 
 
 def _size(column: pa.Array) -> int:
@@ -94,8 +108,17 @@ def _stored(schema: pa.Schema) -> pa.Schema:
 
 
 @contextmanager
-def table_file(storage: Storage, path: str, schema: pa.Schema) -> Iterator[TableFile]:
-    """Write a Parquet file, which is there when the block ends. Batches may have lists of ids as text or in a dictionary."""
+def table_file(
+    storage: Storage, path: str, schema: pa.Schema, then: Callable[[pa.RecordBatch], None] = lambda _: None
+) -> Iterator[TableFile]:
+    """Write a Parquet file, which is there when the block ends. Batches may have lists of ids as text or in a dictionary.
+
+    Args:
+        storage: Where to.
+        path: The file.
+        schema: Its columns.
+        then: Takes each row group once it is encoded, with lists of ids in a dictionary.
+    """
     ids = [f"{column.name}.list.element" for column in schema if is_text(column.type)]
     stored = _stored(schema)
     with (
@@ -114,7 +137,7 @@ def table_file(storage: Storage, path: str, schema: pa.Schema) -> Iterator[Table
         ) as writer,
         ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
     ):
-        table = TableFile(file, writer, stored, encoding)
+        table = TableFile(file, writer, stored, encoding, then)
         yield table
         table.end_group()
         table.settle()

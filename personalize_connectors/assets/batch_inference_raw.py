@@ -78,7 +78,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             }
 
         with clear_failures(), installation.engine() as engine:
-            frame = engine.raw_lines(bucket, run, source)
+            frame = engine.raw_lines(bucket, run, config, source)
             yield dg.MaterializeResult(value=Materialization([frame], describe, started))
 
     return batch_inference_raw

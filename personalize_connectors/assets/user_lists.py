@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -12,15 +13,17 @@ from personalize_connectors import layout
 from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.assets.decoration import LISTS, PRESENT
 from personalize_connectors.assets.removal import NAMELESS_LINES
-from personalize_connectors.engine.frame import Frame, batches
+from personalize_connectors.engine.frame import Beside, Frame, Written, batches
 from personalize_connectors.engine.mapping import MAPPED, SetAside, items_by_user
 from personalize_connectors.engine.merge import item_lists, merged
 from personalize_connectors.engine.recommendations import (
     COLUMNS,
     SCHEMA,
+    LastLines,
     error_reasons,
     last_lines,
     lines_naming_nobody,
+    lists_of_users,
     of_segments,
     of_users,
     readable,
@@ -33,6 +36,9 @@ from personalize_connectors.job_run import JobRun
 from personalize_connectors.storage import Storage
 
 ASSET = "user_recommendations"
+
+# Job types whose query is the user.
+_OF_ONE_USER = ("user_personalization", "personalized_ranking")
 
 PRESENT_SCHEMA = pa.schema([("user_id", pa.string())])
 
@@ -60,17 +66,35 @@ def user_lists(
     """Make the lists of the users out of the typed lines, and out of the mapping of related items."""
     set_aside = SetAside()
     last = last_lines(session, raw.scan())
-    coded = run.job.job_type != "user_segmentation"
-    read = raw.coded(COLUMNS) if coded else raw.scan().to_batches(columns=list(COLUMNS))
-    rows = _users(session, bucket, run, config, readable(read, last), set_aside)
-    nameless = lines_naming_nobody(session, run.job.job_type)
-    folder = layout.stage(run, ASSET)
+    manifest = {NAMELESS_LINES: lines_naming_nobody(session, run.job.job_type)}
+    folder, there = layout.stage(run, ASSET), _written_already(run, config, raw, last)
+    if there:
+        lists = Frame(SCHEMA, iter(()), folder, name=LISTS, manifest=manifest, spread=lambda _token: there)
+    else:
+        coded = run.job.job_type != "user_segmentation"
+        read = raw.coded(COLUMNS) if coded else raw.scan().to_batches(columns=list(COLUMNS))
+        rows = _users(session, bucket, run, config, readable(read, last), set_aside)
+        lists = Frame(SCHEMA, rows, folder, name=LISTS, manifest=manifest)
     present = batches(users_with_errors(session, run.job.job_type), PRESENT_SCHEMA)
-    frames = [
-        Frame(SCHEMA, rows, folder, name=LISTS, manifest={NAMELESS_LINES: nameless}),
-        Frame(PRESENT_SCHEMA, present, folder, name=PRESENT),
-    ]
+    frames = [lists, Frame(PRESENT_SCHEMA, present, folder, name=PRESENT, replaces_last=bool(there))]
     return UserLists(frames, last.repeated, error_reasons(session), set_aside)
+
+
+def of_each_line(run: JobRun, config: JobConfig) -> Beside | None:
+    """The lists of the users as they are where no query stands in several lines; None where a line is not of one user."""
+    if run.job.job_type not in _OF_ONE_USER:
+        return None
+    longest = config.top.itemsPerUser
+    rows = partial(lists_of_users, longest=longest)
+    return Beside(SCHEMA, layout.stage(run, ASSET), f"{LISTS}-{longest}", rows)
+
+
+def _written_already(run: JobRun, config: JobConfig, raw: Folder, last: LastLines) -> list[Written]:
+    """What `of_each_line` wrote, if that is what is wanted now."""
+    wanted = of_each_line(run, config)
+    if wanted is None or last.repeated:
+        return []
+    return [(folder, {**file, "frame": LISTS}) for folder, file in raw.beside if file["frame"] == wanted.name]
 
 
 def previous_users(bucket: Storage, run: JobRun) -> int | None:

@@ -27,6 +27,23 @@ class Lines:
     compression: str
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Rows made of those of a frame and written in the same pass, in files that a later stage takes for its own.
+
+    Attributes:
+        schema: Their columns.
+        folder: That stage's folder; it is not complete by these files, which the manifest of the frame's own folder names.
+        name: What their Parquet files begin with.
+        rows: Makes them of rows of the frame, in which lists of ids are places in a dictionary.
+    """
+
+    schema: pa.Schema
+    folder: str
+    name: str
+    rows: Callable[[pa.RecordBatch], pa.RecordBatch]
+
+
 # A written file: the folder, and what the folder's manifest says of it.
 Written = tuple[str, dict[str, Any]]
 
@@ -42,7 +59,8 @@ class Frame:
         name: What its Parquet files begin with.
         lines: A column that goes to files of its own.
         replaces_last: Keep what the folder holds until this is written; else the folder is emptied first.
-        spread: Has other machines write further rows, in files whose names hold this token, and gives the files.
+        beside: What is written in the same pass for a later stage.
+        spread: Gives the files of further rows: other machines write them, with names that hold this token, or they are there.
         manifest: What its `_SUCCESS` says besides files, rows, bytes and digests.
     """
 
@@ -53,6 +71,7 @@ class Frame:
     lines: Lines | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     replaces_last: bool = False
+    beside: Beside | None = None
     spread: Callable[[str], Iterable[Written]] | None = None
 
     @property

@@ -83,6 +83,11 @@ def of_users(lines: Iterable[pa.RecordBatch], longest: int) -> Iterator[pa.Recor
         yield pa.record_batch([batch["query"], *lists, queries], names=SCHEMA.names)
 
 
+def lists_of_users(lines: pa.RecordBatch, longest: int) -> pa.RecordBatch:
+    """The same of typed lines, as if no query stood in several of them."""
+    return next(of_users([lines.filter(pc.is_null(lines["reason"]))], longest))
+
+
 def _cut(lists: pa.ListArray, longest: int) -> pa.ListArray:
     """The beginning of each list."""
     most = pc.max(pc.list_value_length(lists)).as_py()

@@ -119,7 +119,7 @@ class _Decorations:
 def _raw(what: _Planned, source: Source) -> Folder:
     progress.report(f"reading {source.uri}")
     with open_session(what.memory_limit) as session:
-        return what.written([raw_lines(session, what.run, source)])
+        return what.written([raw_lines(session, what.run, what.config, source)])
 
 
 def _lists(what: _Planned, raw: Folder) -> _Lists:

@@ -50,7 +50,7 @@ class SparkEngine:
     documents_bytes: int
     split_bytes: int = _SPLIT
 
-    def raw_lines(self, bucket: Storage, run: JobRun, source: Source) -> Frame:
+    def raw_lines(self, bucket: Storage, run: JobRun, _config: JobConfig, source: Source) -> Frame:
         """As `spark.raw_lines`."""
         return raw_lines.raw_lines(self.spark, bucket, run, source, self.split_bytes)
 

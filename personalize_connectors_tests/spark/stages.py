@@ -30,13 +30,13 @@ from personalize_connectors.sources import source_of
 from personalize_connectors.storage import Storage, open_storage
 
 STAGES = ("batch_inference_raw", "inference_errors", "user_recommendations", DECORATED)
-_OF_A_WRITE = ("written_at", "bytes", "files")
+_OF_A_WRITE = ("written_at", "bytes", "files", "beside")
 
 
 def work_out(engine: Engine, bucket: Storage, run: JobRun, allowance: Allowance = NOTHING) -> dict[str, Any]:
     """All stages up to the decorated records, as the assets ask for them; gives what the assets say of them."""
     config = read_config(bucket, run.job)
-    first = [engine.raw_lines(bucket, run, source_of(bucket, config, run))]
+    first = [engine.raw_lines(bucket, run, config, source_of(bucket, config, run))]
     raw = write_frames(bucket, first)[layout.stage(run, STAGES[0])]
     bad = bad_input_lines(bucket, run.job, engine.bad_mapping_rows(bucket, run.job))
     others = pa.Table.from_pylist(bad, schema=ERRORS)
