@@ -6,6 +6,7 @@ is as large as there are ids, and a row group large enough to be worth one.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from personalize_connectors.written_file import WrittenFile, written_file
 ROWS_PER_GROUP = 131_072
 _BYTES_PER_GROUP = 96 << 20
 _LARGEST_DICTIONARY = 64 << 20
+_WAITING = 1
 
 
 @dataclass
@@ -37,7 +39,7 @@ class TableFile:
         group: What was taken for the next row group.
         rows: Rows of it.
         size: Bytes of it.
-        pending: The row group that is being encoded.
+        pending: The row group that is being encoded, and the one that waits for it.
     """
 
     file: WrittenFile
@@ -48,7 +50,7 @@ class TableFile:
     group: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
     size: int = 0
-    pending: Future[None] | None = None
+    pending: deque[Future[None]] = field(default_factory=deque)
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -65,16 +67,16 @@ class TableFile:
             self.end_group()
 
     def end_group(self) -> None:
-        """Hand over what was taken, once the row group before is encoded; its error is raised here."""
-        self.settle()
+        """Hand over what was taken, once at most one row group waits to be encoded; their errors are raised here."""
+        self.settle(_WAITING)
         if self.group:
             group, self.group, self.rows, self.size = self.group, [], 0, 0
-            self.pending = self.encoding.submit(self._encode, group)
+            self.pending.append(self.encoding.submit(self._encode, group))
 
-    def settle(self) -> None:
-        """Wait until nothing is being encoded."""
-        if self.pending:
-            self.pending.result()
+    def settle(self, most: int = 0) -> None:
+        """Wait until no more than so many row groups are to be encoded."""
+        while len(self.pending) > most:
+            self.pending.popleft().result()
 
     def _encode(self, group: list[pa.RecordBatch]) -> None:
         columns = [_one([batch[name] for batch in group]) for name in self.schema.names]
