@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import dagster as dg
 
 from personalize_connectors.assets.batch_inference_raw import batch_inference_raw_asset
@@ -68,6 +66,3 @@ defs = dg.Definitions(
     loggers={"console": dg.colored_console_logger, OPERATOR_LINES: operator_lines},
     executor=dg.in_process_executor,
 )
-
-# Python's collector would look through all that was imported, again and again, while items are rendered.
-gc.set_threshold(100_000)

@@ -69,7 +69,7 @@ class TableFile:
     def end_group(self) -> None:
         """Hand over what was taken, once at most one row group waits to be encoded; their errors are raised here."""
         self.settle(_WAITING)
-        if self.group:
+        if self.rows:
             group, self.group, self.rows, self.size = self.group, [], 0, 0
             self.pending.append(self.encoding.submit(self._encode, group))
 
