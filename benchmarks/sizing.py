@@ -24,7 +24,7 @@ BYTES = {
     "batch output": (688, 0),
     "batch_inference_raw": (130, 0),
     "user_recommendations": (129, 0),
-    "decorated_recommendations": (23, 91),
+    "decorated_recommendations": (0, 91),
     "decorated records": (0, 514),
     "receipts": (0, 37),
     "state": (37, 0),
@@ -45,14 +45,14 @@ Rows = Iterator[list[str]]
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser("python -m benchmarks.sizing", allow_abbrev=False)
-    parser.add_argument("--users", type=int, default=100_000_000)
-    parser.add_argument("--changed", type=float, default=0.05, help="share of users to send on a normal day")
+    parser.add_argument("--users", type=count, default=100_000_000)
+    parser.add_argument("--changed", type=share, default=0.05, help="share of users to send on a normal day")
     parser.add_argument("--contract", choices=CONTRACTS, default="points-2026", help="with Braze")
-    parser.add_argument("--hourly", type=int, help="requests an hour, where the contract says that")
-    parser.add_argument("--cores", type=int, default=64, help="of a Spark cluster")
-    parser.add_argument("--jobs", type=int, help="jobs that the users are in, each with a run a day")
-    parser.add_argument("--at-once", type=int, default=8, help="runs at once, each with a processor")
-    parser.add_argument("--sensor-seconds", type=int, default=30, help="CONNECTORS_SENSOR_SECONDS")
+    parser.add_argument("--hourly", type=count, help="requests an hour, where the contract says that")
+    parser.add_argument("--cores", type=count, default=64, help="of a Spark cluster")
+    parser.add_argument("--jobs", type=count, help="jobs that the users are in, each with a run a day")
+    parser.add_argument("--at-once", type=count, default=8, help="runs at once, each with a processor")
+    parser.add_argument("--sensor-seconds", type=count, default=30, help="CONNECTORS_SENSOR_SECONDS")
     given = parser.parse_args(arguments)
     console = Console(width=110)
     if given.jobs:
@@ -117,6 +117,20 @@ def _jobs(given: argparse.Namespace) -> Rows:
     yield ["the runs' requests to S3 a day, at most", f"{runs:,.0f}"]
     yield ["Dagster's history grows a day by", _bytes(given.jobs * HISTORY)]
     yield ["partitions that housekeeping keeps", f"{given.jobs * Retention().partitions.days:,}"]
+
+
+def count(text: str) -> int:
+    """A number from 1 on as it is written in a command."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A share as it is written in a command."""
+    if not 0 <= float(text) <= 1:
+        raise ValueError
+    return float(text)
 
 
 def _at(figures: tuple[float, float], changed: float) -> float:
