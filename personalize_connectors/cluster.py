@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.sizes import read_size
+from personalize_connectors.submission import SERVICES
 
-_ENGINES = ("local", "spark")
+_ENGINES = ("local", "spark", *SERVICES)
 _DOCUMENTS = "CONNECTORS_SPARK_DOCUMENTS"
 _REMOTE = re.compile(r"sc://[^/;]+(/.*)?")
 _MASTER = re.compile(r"local(\[.+\])?|yarn|(spark|k8s)://.+")
+# As SPARK_MASTER: that of the Spark job which this process is the driver of; the job's script sets it.
+OF_THIS_JOB = "of-this-job"
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,28 @@ class Cluster:
         return self.address.startswith("sc://")
 
     @property
+    def of_this_job(self) -> bool:
+        """Whether this process is the driver of a submitted job, and has its session."""
+        return self.address == OF_THIS_JOB
+
+    @property
     def name(self) -> str:
         """The address without what can be a secret."""
         return _name(self.address)
 
 
 def read_cluster(environment: Mapping[str, str]) -> Cluster | None:
-    """The cluster that `CONNECTORS_ENGINE`, `SPARK_REMOTE` and `SPARK_MASTER` name; None for this machine.
+    """The cluster that `CONNECTORS_ENGINE`, `SPARK_REMOTE` and `SPARK_MASTER` name; None where no Spark is connected to.
 
     Raises:
         BadSettings: one of them has a value that cannot be used.
     """
     engine = environment.get("CONNECTORS_ENGINE") or "local"
     if engine not in _ENGINES:
-        raise BadSettings(f"CONNECTORS_ENGINE is {engine!r}; it can be local or spark")
-    if engine == "local":
+        raise BadSettings(
+            f"CONNECTORS_ENGINE is {engine!r}; it can be {', '.join(_ENGINES[:-1])} or {_ENGINES[-1]}"
+        )
+    if engine != "spark":
         return None
     remote, master = environment.get("SPARK_REMOTE"), environment.get("SPARK_MASTER")
     if bool(remote) == bool(master):
@@ -57,7 +67,7 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster | None:
         )
     if remote and not _REMOTE.fullmatch(remote):
         raise BadSettings(f"SPARK_REMOTE is {_name(remote)!r}; write sc://host:port")
-    if master and not _MASTER.fullmatch(master):
+    if master and master != OF_THIS_JOB and not _MASTER.fullmatch(master):
         raise BadSettings(
             f"SPARK_MASTER is {_name(master)!r}; write spark://host:port, yarn, k8s://https://host:port or local[2]"
         )

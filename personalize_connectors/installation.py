@@ -33,6 +33,12 @@ class Installation(dg.ConfigurableResource[None]):
         return read_settings()
 
     @property
+    def submitted(self) -> bool:
+        """Whether this process is a job that was submitted to Spark, and not the Dagster run that waits for it."""
+        cluster = self.settings.cluster
+        return cluster is not None and cluster.of_this_job
+
+    @property
     def bucket(self) -> Storage:
         """The root of the layout."""
         return open_storage(self.settings.root, create=True)

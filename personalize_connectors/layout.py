@@ -95,6 +95,11 @@ def stage(run: JobRun, asset: str) -> str:
     return f"{stages(run.job, asset)}/{partition(run.run_at)}"
 
 
+def submitted(run: JobRun, asset: str) -> str:
+    """Folder of what is said to and by the job that was submitted for one asset."""
+    return f"{stage(run, 'submitted')}/{asset}"
+
+
 def errors(run: JobRun) -> str:
     """Folder of the error lines kept for one run."""
     return f"{job_folder(run.job)}/errors/{partition(run.run_at)}"

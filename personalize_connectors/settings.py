@@ -10,6 +10,7 @@ from personalize_connectors.cluster import Cluster, read_cluster
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.retention import Retention, read_retention
 from personalize_connectors.sizes import read_size
+from personalize_connectors.submission import Submission, read_submission
 
 _MEMORY = "CONNECTORS_MEMORY_LIMIT"
 _SMALLEST_MEMORY = 256 * 2**20
@@ -27,6 +28,7 @@ class Settings:
         partitions: `grid` (job x run) or `list` (`CONNECTORS_PARTITIONS`).
         runs_at_once: How many runs Dagster starts at a time; `deploy/dagster.yaml` reads it too (`CONNECTORS_RUNS_AT_ONCE`).
         cluster: The Spark cluster that works out the stages (`CONNECTORS_ENGINE`); None where this machine does.
+        submission: What takes jobs that work them out (`CONNECTORS_ENGINE`); None where nothing is submitted.
         report_pictures: Whether reports load the pictures of items, from where they are (`CONNECTORS_REPORT_PICTURES`).
         sensor_seconds: The least time from one tick of the sensor to the next (`CONNECTORS_SENSOR_SECONDS`).
         retention: How long what runs leave is kept (`CONNECTORS_KEEP_...`).
@@ -40,6 +42,7 @@ class Settings:
     report_pictures: bool = False
     runs_at_once: int = 2
     cluster: Cluster | None = None
+    submission: Submission | None = None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -63,6 +66,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         report_pictures=_yes("CONNECTORS_REPORT_PICTURES", environment),
         runs_at_once=_runs(environment.get("CONNECTORS_RUNS_AT_ONCE") or "2"),
         cluster=read_cluster(environment),
+        submission=read_submission(environment),
     )
 
 

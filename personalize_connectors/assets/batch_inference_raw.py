@@ -19,6 +19,7 @@ from personalize_connectors.installation import Installation, clear_failures, jo
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
 from personalize_connectors.sources import SOURCE_VERSION, newest_sources, oddities, place_of, source_of
+from personalize_connectors.submitted import or_submitted
 
 _COLUMNS = {
     "file": "Name of the .out file.",
@@ -44,6 +45,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
         owners=["team:personalize-connectors"],
         metadata=column_schema(SCHEMA, _COLUMNS),
     )
+    @or_submitted
     def batch_inference_raw(
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult[Materialization]]:
@@ -54,7 +56,7 @@ def batch_inference_raw_asset(partitions: dg.PartitionsDefinition[str]) -> dg.As
             config = read_config(bucket, run.job)
             for name in config.connectors:
                 refuse_while_delivering(bucket, layout.lease(run.job, name), run.key)
-            for name in config.connectors:
+            for name in () if installation.submitted else config.connectors:
                 find_destination(connectors()[name], os.environ)
             source = source_of(bucket, config, run)
             beside = newest_sources(place_of(bucket, config), 2, until=source.at)

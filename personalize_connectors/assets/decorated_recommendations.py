@@ -31,6 +31,7 @@ from personalize_connectors.installation import Installation, clear_failures, jo
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
 from personalize_connectors.reporting import report, report_link
+from personalize_connectors.submitted import or_submitted
 
 _COLUMNS = {
     "user_id": "The user.",
@@ -92,6 +93,7 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
         metadata=column_schema(SCHEMA, _COLUMNS),
         check_specs=_CHECKS,
     )
+    @or_submitted
     def decorated_recommendations(
         context: dg.AssetExecutionContext,
         installation: Installation,

@@ -18,6 +18,7 @@ from personalize_connectors.inputs import bad_input_lines
 from personalize_connectors.installation import Installation, clear_failures, job_run
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
+from personalize_connectors.submitted import or_submitted
 
 _COLUMNS = {
     "input": "batch_output, item_metadata or user_item_mapping.",
@@ -47,6 +48,7 @@ def inference_errors_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Asset
             )
         ],
     )
+    @or_submitted
     def inference_errors(
         context: dg.AssetExecutionContext, installation: Installation, batch_inference_raw: Folder
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:

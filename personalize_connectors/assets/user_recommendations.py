@@ -15,6 +15,7 @@ from personalize_connectors.installation import Installation, clear_failures, jo
 from personalize_connectors.io_manager import Materialization, Metadata
 from personalize_connectors.jobs import read_config
 from personalize_connectors.reporting import report
+from personalize_connectors.submitted import or_submitted
 
 _COLUMNS = {
     "user_id": "The user.",
@@ -55,6 +56,7 @@ def user_recommendations_asset(partitions: dg.PartitionsDefinition[str]) -> dg.A
             ),
         ],
     )
+    @or_submitted
     def user_recommendations(
         context: dg.AssetExecutionContext,
         installation: Installation,

@@ -62,7 +62,9 @@ def open_spark(cluster: Cluster) -> Iterator[SparkSession]:
         _knock(cluster)
     with understood(), _installed():
         builder = SparkSession.builder.appName("personalize_connectors")
-        if cluster.connect:
+        if cluster.of_this_job:
+            spark = builder.getOrCreate()
+        elif cluster.connect:
             spark = builder.remote(cluster.address).create()
         else:
             quiet = builder.master(cluster.address).config("spark.ui.showConsoleProgress", "false")
