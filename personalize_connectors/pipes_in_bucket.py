@@ -23,7 +23,7 @@ _SETTINGS = (
     "CONNECTORS_SPARK_DOCUMENTS",
     "CONNECTORS_SSE_KMS_KEY_ID",
 )
-_SECONDS = 2
+_SECONDS = 1
 _PACKAGE = "personalize-connectors"
 
 

@@ -26,7 +26,7 @@ from personalize_connectors.submission import Submission
 
 _NOTE = "job"
 _NAME = "personalize-connectors"
-_PAUSES = (1, 1, 2, 3, 5)
+_PAUSES = (1, 1, 2, 3)
 
 
 def work_out(

@@ -30,7 +30,10 @@ def test_takes_what_is_set(environment, cluster):
 @pytest.mark.parametrize(
     ("environment", "text"),
     [
-        ({"CONNECTORS_ENGINE": "Spark"}, "CONNECTORS_ENGINE is 'Spark'; it can be local or spark"),
+        (
+            {"CONNECTORS_ENGINE": "Spark"},
+            "CONNECTORS_ENGINE is 'Spark'; it can be local, spark, glue, emr or emr-serverless",
+        ),
         (
             SPARK,
             (

@@ -23,7 +23,7 @@ from personalize_connectors.aws import aws_client
 from personalize_connectors.cluster import OF_THIS_JOB
 from personalize_connectors.stage_outcome import StageOutcome
 
-_SECONDS = 2
+_SECONDS = 1
 _PACKAGE = "personalize-connectors"
 
 

@@ -2,7 +2,7 @@
 
 Real are the requests to AWS and its answers as moto has them, the arguments that they carry, the script, PySpark and the bucket. Not
 real are the services: what of a submission they would read (the job's definition, words for spark-submit, the role) is not used, a job
-runs on this machine with `local[2]`, and its state at moto is set when the process has ended. To stop a job, moto knows only at EMR
+runs on this machine with `local[1]`, and its state at moto is set when the process has ended. To stop a job, moto knows only at EMR
 Serverless; the stand-in hears the request at all of them, before moto answers.
 """
 
@@ -27,9 +27,13 @@ from moto.moto_api import state_manager
 from personalize_connectors_tests.s3 import KEYS, serving
 
 SCRIPT = str(Path(__file__).parents[2] / "personalize_connectors" / "spark" / "job_script.py")
-JOB, APPLICATION = "recommendations", "recommendations"
+JOB = "recommendations"
 
-_ENDED = {"glue": ("SUCCEEDED", "FAILED"), "emr": ("COMPLETED", "FAILED"), "emr-serverless": ("SUCCESS", "FAILED")}
+_ENDED = {
+    "glue": ("SUCCEEDED", "FAILED"),
+    "emr": ("COMPLETED", "FAILED"),
+    "emr-serverless": ("SUCCESS", "FAILED"),
+}
 
 
 def _nothing() -> None:
@@ -42,8 +46,7 @@ class StandIn:
 
     Attributes:
         url: Where AWS is.
-        environment: Of the processes; it holds no secret of a destination.
-        target: The job, cluster or application that exists.
+        environment: Of the processes; no secret of a destination is in it.
         program: What is run in place of our script, where it is set.
         on_start: What is done once a job runs.
         submitted: Service of each job.
@@ -52,7 +55,6 @@ class StandIn:
 
     url: str
     environment: dict[str, str]
-    target: str = ""
     program: tuple[str, ...] = (SCRIPT,)
     on_start: Callable[[], None] = _nothing
     submitted: list[str] = field(default_factory=list)
@@ -113,7 +115,8 @@ def _body(request: dict[str, Any]) -> Any:
 
 
 def _set_state(service: str, state: str) -> None:
-    backend = get_backend(service.replace("-", ""))["123456789012"][KEYS["AWS_REGION"]]  # type: ignore[call-overload]
+    region = "us-east-1" if service == "emr" else KEYS["AWS_REGION"]  # where moto's server has all of EMR
+    backend = get_backend(service.replace("-", ""))["123456789012"][region]  # type: ignore[call-overload]
     if service == "glue":
         backend.jobs[JOB].job_runs[-1].status = state
     elif service == "emr":
@@ -131,7 +134,7 @@ def standing_in(folder: Path) -> Iterator[StandIn]:
     with serving(stand_in.hear) as url:
         stand_in.url = url
         (folder / "spark-defaults.conf").write_text(
-            "spark.master local[2]\nspark.driver.memory 600m\nspark.sql.shuffle.partitions 4\n"
+            "spark.master local[1]\nspark.driver.memory 600m\nspark.sql.shuffle.partitions 1\n"
             "spark.ui.enabled false\nspark.driver.extraJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1\n"
         )
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
