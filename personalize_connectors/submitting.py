@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any
 
@@ -44,15 +45,16 @@ def work_out(
     folder, jobs = layout.submitted(run, asset), jobs_of(to)
     note = f"{folder}/{_NOTE}"
     if bucket.exists(note):
-        _stop_what_is_left(context, jobs, bucket.read(note).decode())
+        _end_what_is_left(context, jobs, bucket.read(note).decode())
     bucket.clear(folder)
     with open_session(context, bucket, folder, config) as session:
         with asking(to):
             words = [word for pair in session.get_bootstrap_cli_arguments().items() for word in pair]
             job = jobs.start(f"{_NAME} {asset} {run.key}", words)
-        context.log.info(f"submitted to {to.service} as {job}; its log: {jobs.log(job)}")
-        bucket.write(note, job.encode())
-        ended = _end(context, jobs, job)
+        with _stopped_with_us(context, jobs, job):
+            context.log.info(f"submitted to {to.service} as {job}; its log: {jobs.log(job)}")
+            bucket.write(note, job.encode())
+            ended = _end(context, jobs, job)
     told = [StageOutcome(**payload) for payload in session.get_custom_messages()]
     bucket.clear(folder)
     if told:
@@ -61,18 +63,23 @@ def work_out(
     raise ClusterFailed(f"the job {job} of {to.service} {how} ({ended.said}); its log: {jobs.log(job)}")
 
 
-def _end(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> Ended:
-    """Wait for the end of a job; whatever ends the wait before, an interruption or a refusal, stops the job."""
+@contextmanager
+def _stopped_with_us(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> Iterator[None]:
+    """Stop a job where nobody waits for it any more: an interruption, or AWS or the bucket refuse something."""
     try:
-        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
-            if ended := _look(context, jobs, job):
-                return ended
-            time.sleep(pause)
+        yield
     except BaseException as error:
         context.log.warning(f"stopping the job {job}: {error!r}")
         _stop(context, jobs, job)
         raise
-    raise AssertionError  # pauses do not run out
+
+
+def _end(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> Ended:
+    """Wait for the end of a job."""
+    pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
+    while (ended := _look(context, jobs, job)) is None:
+        time.sleep(next(pauses))
+    return ended
 
 
 def _look(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> Ended | None:
@@ -92,7 +99,7 @@ def _stop(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> None:
         context.log.warning(f"the job {job} could not be stopped, and is stopped by the next run: {error}")
 
 
-def _stop_what_is_left(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> None:
+def _end_what_is_left(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> None:
     """A run that was killed left its job running: two must not write the same folder."""
     if _look_at_left(context, jobs, job) is None:
         context.log.warning(f"stopping the job {job}, which an earlier run left")

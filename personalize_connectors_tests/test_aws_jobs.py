@@ -108,7 +108,10 @@ def test_what_aws_refuses_is_a_setting():
     """A job that is not there, or may not be started, is somebody's to mend."""
     with Stubber(client := boto3.client("glue", region_name="eu-west-1")) as stubber:
         stubber.add_client_error("start_job_run", "EntityNotFoundException", "no such job", 400)
-        with pytest.raises(
-            BadSettings, match=r"glue does not take the job for recommendations: .*no such job"
-        ), asking(GLUE):
+        with (
+            pytest.raises(
+                BadSettings, match=r"glue does not take the job for recommendations: .*no such job"
+            ),
+            asking(GLUE),
+        ):
             client.start_job_run(JobName="recommendations")
