@@ -12,8 +12,10 @@ from personalize_connectors_tests.connectors.braze.shape_cases import LAMP, User
 
 TEXT, NAME, TIME, NULL = "text_over_255_characters", "name_not_storable", "time_not_text", "null_inside"
 LARGE, LONG_ARRAY, LONG_ITEM = "value_over_100_kb", "array_over_500_elements", "item_id_too_long"
+DEEP = "value_over_50_levels"
 LONG_USER, LARGE_LIST, MISALIGNED = "id_over_987_bytes", "list_over_100_kb", "misaligned"
 BIG = [f"{number:250}" for number in range(420)]
+DEEP_VALUE = json.loads("[" * 300 + "]" * 300)
 FIELDS = [
     (TEXT, "objects", "text", "x" * 256),
     (TEXT, "flat", "text", "x" * 256),
@@ -27,6 +29,8 @@ FIELDS = [
     (LONG_ARRAY, "flat", "tags", list(range(501))),
     (LARGE, "flat", "tags", BIG),
     (LARGE, "objects", "tags", BIG),
+    (DEEP, "objects", "tags", DEEP_VALUE),
+    (DEEP, "flat", "tags", DEEP_VALUE),
 ]
 LONG_IDS = [f"{number:0255}" for number in range(400)]
 RECORDS = [
