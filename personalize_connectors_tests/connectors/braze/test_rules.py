@@ -99,6 +99,14 @@ def test_braze_drops_a_list_with_an_item_id_that_is_too_long(emulator):
     assert found == [(), (Finding(LONG_ITEM, "itemId"),)]
 
 
+@pytest.mark.parametrize("payload", ["objects", "flat", "arrays"])
+def test_an_item_whose_id_cannot_be_sent_spoils_the_record(payload):
+    """In the other shapes too: without its id an item is no item, and without the item the list is another."""
+    case = small(payload, {"i" * 255: LAMP, "i" * 256: LAMP, "j" * 256: None}, [])
+    found = [CONNECTOR.payload(case.settings, case.fields(item)).findings for item in case.items]
+    assert found == [(), (Finding(LONG_ITEM, "itemId"),), (Finding(LONG_ITEM, "itemId"),)]
+
+
 @pytest.mark.parametrize(("item", "found"), [("i" * 250, ()), ("/" * 83, (Finding(LONG_ITEM, "itemId"),))])
 def test_an_item_id_is_judged_as_the_catalog_writes_it(item, found):
     """With the ids of a catalog, an id that becomes too long there spoils the record."""
