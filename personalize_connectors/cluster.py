@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.sizes import read_size
@@ -73,6 +74,19 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster | None:
         )
     held = environment.get(_DOCUMENTS) or "256MiB"
     return Cluster(remote or master or "", read_size(_DOCUMENTS, held, 0, "256MiB"))
+
+
+def with_pyspark(cluster: Cluster | None) -> Cluster | None:
+    """The cluster, where this Python can talk to it; nothing is imported to see that.
+
+    Raises:
+        BadSettings: PySpark is not installed.
+    """
+    if cluster and find_spec("pyspark") is None:
+        raise BadSettings(
+            "CONNECTORS_ENGINE is spark, and PySpark is not installed: pip install 'personalize-connectors[spark]'"
+        )
+    return cluster
 
 
 def _name(address: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from personalize_connectors.explain.decision import when
 from personalize_connectors.explain.explanation import Delivery, Explanation
-from personalize_connectors.explain.origin import Line, Origin
+from personalize_connectors.explain.origin import Line, MappedItem, Origin
 from personalize_connectors.explain.traces import History
+from personalize_connectors.shortened import shortened
 
 _MOST_RUNS = 5
+_MOST_ROWS = 20
+_LONGEST_LINE = 500
 _LABEL = 13
 
 
@@ -37,11 +40,11 @@ def as_lines(explanation: Explanation) -> Iterator[str]:
 def _lines(explanation: Explanation) -> Iterator[str]:
     subject = explanation.subject
     if not explanation.found:
-        yield f"nothing is known of {subject.unit} {subject.id!r} in {subject.job}; looked in {_runs(explanation.runs)}"
+        yield f"nothing is known of {subject.unit} {shortened(subject.id)!r} in {subject.job}; looked in {_runs(explanation.runs)}"
         yield from _gone(explanation)
         return
     run = f"run {explanation.run}" if explanation.run else "no run has left a stage"
-    yield f"{subject.unit} {subject.id} of {subject.job}, {run}"
+    yield f"{subject.unit} {shortened(subject.id)} of {subject.job}, {run}"
     yield from _gone(explanation)
     yield from _origin(explanation.origin)
     for delivery in explanation.deliveries:
@@ -58,29 +61,52 @@ def _gone(explanation: Explanation) -> Iterator[str]:
 def _origin(origin: Origin) -> Iterator[str]:
     if origin.source:
         yield _row("source", origin.source)
-    for line in origin.lines:
+    for line in origin.lines[:_MOST_ROWS]:
         yield _row("line", _line(line))
-    for mapped in origin.mapped:
-        use = "its list is used" if mapped.used else "nothing of it is used"
-        yield _row(
-            "mapped item", f"{mapped.item_id}: {use if mapped.lines else 'no line in the batch output'}"
-        )
-        for line in mapped.lines:
-            yield _row("  line", _line(line))
+    yield from _more(len(origin.lines))
+    yield from _mapped(origin.mapped)
     if origin.mapping_note:
         yield _row("mapping", origin.mapping_note)
     if origin.items is not None:
-        yield _row("list", ", ".join(origin.items))
+        yield _row("list", _ids(origin.items))
     if origin.on_lists is not None:
         yield _row("named", f"on the lists of {origin.on_lists:,} users")
+
+
+def _mapped(mapped: Sequence[MappedItem]) -> Iterator[str]:
+    """In the mapping's order, or of very many first those that count."""
+    many = len(mapped) > _MOST_ROWS
+    for item in sorted(mapped, key=lambda item: not item.used)[:_MOST_ROWS] if many else mapped:
+        use = "its list is used" if item.used else "nothing of it is used"
+        yield _row(
+            "mapped item",
+            f"{shortened(item.item_id)}: {use if item.lines else 'no line in the batch output'}",
+        )
+        for line in item.lines[:_MOST_ROWS]:
+            yield _row("  line", _line(line))
+        yield from _more(len(item.lines))
+    yield from _more(len(mapped))
+
+
+def _more(rows: int) -> Iterator[str]:
+    if rows > _MOST_ROWS:
+        yield _row("", f"and {rows - _MOST_ROWS:,} more; --json prints all")
+
+
+def _ids(ids: Iterable[str]) -> str:
+    return ", ".join(map(shortened, ids))
 
 
 def _line(line: Line) -> str:
     place = f"{line.file}:{line.line}"
     if line.reason:
         whose = "" if line.query else " (names nobody, and holds this id)"
-        return f"{line.error}{whose}: {line.text}"
-    what = f"place {line.rank:,} in the segment of {line.query}" if line.rank else ", ".join(line.items)
+        return f"{line.error}{whose}: {shortened(line.text or '', _LONGEST_LINE)}"
+    what = (
+        f"place {line.rank:,} in the segment of {shortened(line.query or '')}"
+        if line.rank
+        else _ids(line.items)
+    )
     return f"{place}: {what}" + ("" if line.used else " (not used: a later line is of the same query)")
 
 
@@ -89,8 +115,9 @@ def _delivery(delivery: Delivery) -> Iterator[str]:
     for place, sentence in enumerate(delivery.decision.why):
         yield _row("" if place else "  why", sentence)
     yield _row("  fingerprint", f"now {_fingerprint(delivery.fingerprint)}; {_accepted(delivery)}")
-    for note in delivery.notes:
+    for note in delivery.notes[:_MOST_ROWS]:
         yield _row("  note", note)
+    yield from _more(len(delivery.notes))
     record = delivery.record
     yield _row(
         "  record",

@@ -121,7 +121,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
     """The engine that the installation asks for.
 
     Raises:
-        BadSettings: it asks for Spark, and PySpark is not installed, or the workers have not what they need.
+        BadSettings: it asks for Spark, and PySpark lacks a part, or the workers have not what they need.
         ClusterFailed: the cluster does not answer.
     """
     with open_session(settings.memory_limit) as session:
@@ -132,7 +132,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
             from personalize_connectors.spark.engine import open_cluster  # noqa: PLC0415 - PySpark is an extra, wanted only here
         except ImportError as error:
             raise BadSettings(
-                f"CONNECTORS_ENGINE is spark, and PySpark is not installed: pip install 'personalize-connectors[spark]' ({error})"
+                f"CONNECTORS_ENGINE is spark, and PySpark lacks a part: pip install 'personalize-connectors[spark]' ({error})"
             ) from None
         bucket = open_storage(settings.root, create=True)
         with open_cluster(settings.cluster, bucket, session) as engine:

@@ -52,7 +52,9 @@ class TopLevel(BaseModel):
     performDeltaCheck: bool = Field(
         default=True, description="Send only what changed; a connector's own key wins."
     )
-    itemsPerUser: int = Field(default=25, ge=1, le=500, description="The longest list a user gets.")
+    itemsPerUser: int = Field(
+        default=25, ge=1, le=500, description="The longest list a user gets, at most 500."
+    )
     userItemPolicy: Literal["merge", "first"] = Field(
         default="merge",
         description="related_items, several mapped items per user: interleave their lists by rank, or take the first's.",

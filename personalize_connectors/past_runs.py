@@ -13,6 +13,7 @@ import dagster as dg
 from personalize_connectors.assets.sync import sync_name
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.job_run import Job
+from personalize_connectors.run_launcher import has_died
 
 _LOOK = 2  # jobs do not run equally often
 _PAGE = 500  # of SQLite's variables and of events
@@ -25,7 +26,7 @@ class PastRun:
 
     Attributes:
         run_at: The run timestamp, as it stands in the key.
-        status: Dagster's, in small letters.
+        status: Dagster's, in small letters; `died` where that is one that goes on, and its process is known to be gone.
         started: When it began; None where it still waits.
         users: How many were in the lists; None where they were not made.
         accepted: By all destinations together; None where nothing was delivered.
@@ -54,7 +55,7 @@ def past_runs(instance: dg.DagsterInstance, jobs: Sequence[Job], limit: int) -> 
         for entry in _materializations(instance, asset, keys)
         if (event := entry.asset_materialization)
     }
-    return {job: [_past_run(record, syncs, noted) for record in records[str(job)]] for job in jobs}
+    return {job: [_past_run(instance, record, syncs, noted) for record in records[str(job)]] for job in jobs}
 
 
 def _records(instance: dg.DagsterInstance, jobs: Sequence[str], limit: int) -> dict[str, list[dg.RunRecord]]:
@@ -97,12 +98,15 @@ def _materializations(
         )
 
 
-def _past_run(record: dg.RunRecord, syncs: Sequence[str], noted: _Noted) -> PastRun:
+def _past_run(
+    instance: dg.DagsterInstance, record: dg.RunRecord, syncs: Sequence[str], noted: _Noted
+) -> PastRun:
     run = record.dagster_run
+    died = not run.is_finished and has_died(instance, run.run_id)
     delivered = [found for sync in syncs if (found := _of_run(run, sync, noted)).get("configured")]
     return PastRun(
         run_at=run.tags.get("run_at", ""),
-        status=run.status.value.lower(),
+        status="died" if died else run.status.value.lower(),
         started=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
         users=_of_run(run, _USERS, noted).get("users"),
         accepted=sum(found["accepted"] for found in delivered) if delivered else None,

@@ -28,6 +28,7 @@ from personalize_connectors import run_process
 _FOLDER = "run_workers"
 _LAUNCHED_ON = "launched_on"
 _COMMAND_ON = "command_on"
+_GOING_ON = {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
 
 
 class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -123,6 +124,19 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
 def _visible(run: dg.DagsterRun) -> bool:
     return _LAUNCHED_ON in run.tags or run.tags.get(_COMMAND_ON) == socket.gethostname()
+
+
+def has_died(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run that Dagster takes for one that goes on is known not to: its process was on this machine, and is gone."""
+    launcher, run = instance.run_launcher, instance.get_run_by_id(run_id)
+    here = run and socket.gethostname() in (run.tags.get(_LAUNCHED_ON), run.tags.get(_COMMAND_ON))
+    if not run or not here or run.status not in _GOING_ON or not isinstance(launcher, ProcessRunLauncher):
+        return False
+    if launcher.check_run_worker_health(run).status != WorkerStatus.FAILED:
+        return False
+    # Whoever ends well says so before the lock is let go.
+    now = instance.get_run_by_id(run_id)
+    return now is not None and now.status in _GOING_ON
 
 
 @contextmanager

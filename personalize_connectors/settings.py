@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from personalize_connectors.cluster import Cluster, read_cluster
+from personalize_connectors.cluster import Cluster, read_cluster, with_pyspark
 from personalize_connectors.errors import BadSettings
 from personalize_connectors.retention import Retention, read_retention
 from personalize_connectors.sizes import read_size
@@ -65,7 +65,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         retention=read_retention(environment),
         report_pictures=_yes("CONNECTORS_REPORT_PICTURES", environment),
         runs_at_once=_runs(environment.get("CONNECTORS_RUNS_AT_ONCE") or "2"),
-        cluster=read_cluster(environment),
+        cluster=with_pyspark(read_cluster(environment)),
         submission=read_submission(environment),
     )
 

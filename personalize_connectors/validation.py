@@ -27,6 +27,8 @@ from personalize_connectors.sources import no_output, oddities, place_of, source
 from personalize_connectors.storage import Storage
 from personalize_connectors.storage_errors import STORAGE_ERRORS, storage_error_text
 
+_MOST_JOBS = 5
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -54,12 +56,9 @@ def validate(bucket: Storage, job: Job | None = None) -> Iterator[Finding]:
             yield from _inputs(bucket, each, configs[each])
     if job is None:
         yield from _beside_the_jobs(bucket, known, misnamed)
-    for first, second, name, shared in _collisions(configs):
-        if job in (None, first, second):
-            text = (
-                f"{first} and {second} both write {', '.join(shared)} of {name}; the one that runs last wins"
-            )
-            yield Finding(str(first), "warning", text)
+    for jobs, name, shared in _collisions(configs):
+        if job is None or job in jobs:
+            yield Finding(str(job or jobs[0]), "warning", _both_write(job, jobs, name, shared))
 
 
 def _beside_the_jobs(bucket: Storage, known: Sequence[Job], misnamed: Sequence[str]) -> Iterator[Finding]:
@@ -114,13 +113,25 @@ def _words(error: Exception) -> str:
     return storage_error_text(error) if isinstance(error, STORAGE_ERRORS) else str(error)
 
 
-def _collisions(configs: dict[Job, JobConfig]) -> Iterator[tuple[Job, Job, str, list[str]]]:
-    written = [
-        (job, name, connectors()[name].attributes(settings))
-        for job, config in configs.items()
-        for name, settings in config.connectors.items()
-    ]
-    for place, (first, name, attributes) in enumerate(written):
-        for second, other, more in written[place + 1 :]:
-            if name == other and (shared := sorted(attributes & more)):
-                yield first, second, name, shared
+def _collisions(configs: dict[Job, JobConfig]) -> list[tuple[tuple[Job, ...], str, list[str]]]:
+    """The jobs that write the same attributes of a connector, all that share the same ones together."""
+    writers: dict[tuple[str, str], list[Job]] = {}
+    for job, config in configs.items():
+        for name, settings in config.connectors.items():
+            for attribute in sorted(connectors()[name].attributes(settings)):
+                writers.setdefault((name, attribute), []).append(job)
+    shared: dict[tuple[tuple[Job, ...], str], list[str]] = {}
+    for (name, attribute), jobs in writers.items():
+        if len(jobs) > 1:
+            shared.setdefault((tuple(jobs), name), []).append(attribute)
+    return [(jobs, name, attributes) for (jobs, name), attributes in shared.items()]
+
+
+def _both_write(job: Job | None, jobs: Sequence[Job], name: str, shared: Sequence[str]) -> str:
+    """One sentence on jobs that write the same, with some of their names, first the one that is asked about."""
+    names = [str(one) for one in sorted(jobs, key=lambda one: one != job)]
+    if len(names) > _MOST_JOBS:
+        names = [*names[: _MOST_JOBS - 1], f"{len(names) - _MOST_JOBS + 1:,} other jobs"]
+    *others, last = names
+    both = "both" if len(jobs) == 2 else "all"  # noqa: PLR2004 - of English
+    return f"{', '.join(others)} and {last} {both} write {', '.join(shared)} of {name}; the one that runs last wins"

@@ -23,7 +23,7 @@ TOP_KEYS = (
 )
 RULES = (
     "array_over_500_elements, id_over_987_bytes, item_id_too_long, list_over_100_kb, misaligned, name_not_storable, "
-    "null_inside, text_over_255_characters, time_not_text, value_over_100_kb"
+    "null_inside, text_over_255_characters, time_not_text, value_over_100_kb, value_over_50_levels"
 )
 
 

@@ -1,16 +1,22 @@
 """The last runs of each job, from what Dagster's storage has of them."""
 
+import shutil
+import socket
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+import personalize_connectors
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.partitions import partitions, register, run_tags
 from personalize_connectors.past_runs import PastRun, past_runs
+from personalize_connectors.run_launcher import held
 
 DAILY, QUIET = "user_personalization/daily", "user_personalization/quiet"
 FAILS = "fails"
+RUN_ID = "5f0c1c4e-5f0e-4a43-9d2b-0d8c2f5f7a11"
+SETTINGS = Path(personalize_connectors.__file__).parents[1] / "dagster.yaml"
 
 
 def chain() -> dg.JobDefinition:
@@ -109,3 +115,28 @@ def test_each_run_of_a_partition_has_its_own_numbers(instance, run):
         ("2026-11-01T03-00-00Z", "success", 8, 4, 1),
         ("2026-11-01T03-00-00Z", "success", 7, 4, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        ({"command_on": socket.gethostname()}, "died"),
+        ({"launched_on": socket.gethostname()}, "died"),
+        ({"command_on": "another machine"}, "started"),
+        ({"launched_on": "another machine"}, "started"),
+        ({}, "started"),
+    ],
+)
+def test_a_run_whose_process_is_gone_is_told_dead(tmp_path, monkeypatch, tags, status):
+    """A run that still stands as started has died where its process was on this machine and holds its lock no longer."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SETTINGS, tmp_path)
+    run = JobRun.parse(f"{DAILY}|2026-11-01T03-00-00Z")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        with held(instance, RUN_ID):
+            every = {**run_tags(run), **tags}
+            instance.create_run_for_job(
+                chain(), run_id=RUN_ID, status=dg.DagsterRunStatus.STARTED, tags=every
+            )
+            assert numbers(instance)[DAILY] == [(run.run, "started", None, None, None)]
+        assert numbers(instance)[DAILY] == [(run.run, status, None, None, None)]

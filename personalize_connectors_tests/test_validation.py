@@ -55,6 +55,31 @@ def test_warns_of_times_that_are_equal_to_come_or_none(bucket):
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "who"),
+    [
+        (2, "p/j0 and p/j1 both write"),
+        (5, "p/j0, p/j1, p/j2, p/j3 and p/j4 all write"),
+        (40, "p/j0, p/j1, p/j10, p/j11 and 36 other jobs all write"),
+    ],
+)
+def test_jobs_that_write_the_same_are_one_line(bucket, count, who):
+    """However many jobs write the same attributes, they are told together; beside them only others that share others."""
+    jobs = [Job("user_personalization", f"j{number}") for number in range(count)]
+    for job in jobs:
+        configure(bucket, job)
+    other = {"connectors": {"braze": {"attributePrefix": "x_"}}}
+    for name in ("y", "z"):
+        configure(bucket, Job("user_personalization", name), **other)
+    texts = [entry.text for entry in validate(bucket) if "runs last wins" in entry.text]
+    assert [text.replace("user_personalization", "p") for text in texts] == [
+        f"{who} recommendation_items of braze; the one that runs last wins",
+        "p/y and p/z both write x_items of braze; the one that runs last wins",
+    ]
+    (of_one,) = [entry for entry in validate(bucket, jobs[-1]) if "runs last wins" in entry.text]
+    assert (of_one.subject, of_one.text.partition(",")[0].partition(" ")[0]) == (str(jobs[-1]), str(jobs[-1]))
+
+
 def test_says_where_there_is_no_output(bucket):
     """A place without an output is told with its whole address, and so is one that is a file."""
     configure(bucket)

@@ -9,6 +9,7 @@ from personalize_connectors.assets.budget import over_budget
 from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.job_config import JobConfig
+from personalize_connectors.shortened import shortened
 
 INPUTS = "metadata_and_mapping_are_clean"
 ERROR_SHARE, USER_DROP = "error_share", "users_against_previous_run"
@@ -95,7 +96,7 @@ def decoration_checks(config: JobConfig, decorations: Mapping[str, Decoration], 
 
 
 def _metadata_is_there(missing: Sequence[str], items: int) -> Check:
-    example = f", for example {', '.join(map(repr, missing[:5]))}" if missing else ""
+    example = f", for example {', '.join(repr(shortened(item)) for item in missing[:5])}" if missing else ""
     text = f"{len(missing):,} of {items:,} recommended items have no metadata{example}"
     figures = {"items": items, "items_without_metadata": len(missing)}
     return Check(WITHOUT_METADATA, not missing, text, figures=figures)

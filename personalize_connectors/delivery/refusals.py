@@ -12,6 +12,7 @@ from personalize_connectors.connectors.settings import Action, ConnectorSettings
 from personalize_connectors.engine.gather import lengths
 from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import finding_counts
+from personalize_connectors.shortened import shortened
 
 Counts = Counter[tuple[str, str]]
 
@@ -68,7 +69,7 @@ class Refusals:
                 if self._action(entry["rule"]) == "drop_record":
                     item = self._known[place].as_py()
                     reason = self._reason(Finding(entry["rule"], entry["field"]))
-                    spoiled.setdefault(place, f"item {item!r}: {reason}")
+                    spoiled.setdefault(place, f"item {shortened(item)!r}: {reason}")
         return spoiled
 
     def _with_spoiled_items(self, batch: pa.RecordBatch) -> list[tuple[int, int]]:

@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
 REASONS = {
     "not_utf8": "the line is not UTF-8",
     "not_json": "the line is not JSON",
+    "bad_escape": "the line is JSON, but holds an escape that is no character, such as \\ud800",
     "not_object": "the line is JSON, but not an object",
     "service_error": "Amazon Personalize answered with an error",
     "no_id": "the line names no user or query item as a string",
@@ -54,6 +55,8 @@ _LISTS = {"user_segmentation": "recommendedUsers"}
 _KNOWN = ("recommendedItems", "recommendedUsers", "scores")
 # An id that is a JSON number stays as it is written; a fraction or exponent would not.
 _ID_TYPES = ("VARCHAR", "BIGINT", "UBIGINT")
+# What DuckDB does not read though it is JSON: an escape for half of a character.
+_SURROGATE = r"\\u[dD][89a-fA-F]"
 # What DuckDB reads though it is no JSON: trailing commas, NaN, Infinity, comments.
 _LENIENT = r",\s*[\]}]|[Nn]a[Nn]|[Ii]nf|/[/*]"
 
@@ -127,7 +130,8 @@ def _judging(files: list[str], job_type: str) -> str:
         len(list_filter(types[4:], lambda type: type IN ({id_types}))) > 0 AS has_id,
         CASE
           WHEN NOT utf8 THEN 'not_utf8'
-          WHEN types IS NULL OR types[1] IS NULL THEN 'not_json'
+          WHEN types IS NULL OR types[1] IS NULL THEN
+            CASE WHEN regexp_matches(text, {quoted(_SURROGATE)}) AND is_json(text) THEN 'bad_escape' ELSE 'not_json' END
           WHEN regexp_matches(text, {quoted(_LENIENT)}) AND NOT is_json(text) THEN 'not_json'
           WHEN types[1] <> 'OBJECT' THEN 'not_object'
           WHEN error IS NOT NULL THEN 'service_error'

@@ -9,11 +9,17 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from personalize_connectors.engine.nesting import is_deeper
+
 REASONS = {
     "not_json": "the line is not JSON in UTF-8",
+    "too_deep": "the line is nested in over 500 levels",
     "not_object": "the line is JSON, but not an object",
     "no_id": "the line has no id that is a string or a whole number",
 }
+
+# What reads and writes JSON here ends not far above.
+_DEEPEST = 500
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,10 @@ def _judge(text: str) -> tuple[str, str | None]:
     """The item id, and why the line cannot be used."""
     try:
         parsed: Any = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return "", "not_json"
+    except orjson.JSONDecodeError as error:
+        return "", "too_deep" if "depth" in error.msg else "not_json"
+    if text.count("[") + text.count("{") > _DEEPEST and is_deeper(parsed, _DEEPEST):
+        return "", "too_deep"
     if not isinstance(parsed, dict):
         return "", "not_object"
     item_id = parsed.get("id")

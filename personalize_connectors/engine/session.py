@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,12 +36,24 @@ def open_session(memory_limit: int) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _is_json(text: str) -> bool:
-    """Strictly; DuckDB's own parser also takes trailing commas, NaN and comments."""
+    """Strictly; DuckDB's own parser also takes trailing commas, NaN and comments. What orjson refuses may still have the form."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
+        return _is_json_in_form(text)
+    return True
+
+
+def _is_json_in_form(text: str) -> bool:
+    try:
+        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return False
     return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def query(relation: duckdb.DuckDBPyRelation, name: str, sql: str) -> duckdb.DuckDBPyRelation:

@@ -22,7 +22,7 @@ from personalize_connectors.inputs import input_files, item_mapping
 from personalize_connectors.storage import Storage
 
 # The lines of which nobody knows whom they name.
-_NAMELESS = ("not_utf8", "not_json", "not_object", "no_id")
+_NAMELESS = ("not_utf8", "not_json", "bad_escape", "not_object", "no_id")
 _MOST_NAMELESS = 20
 
 

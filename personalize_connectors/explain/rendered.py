@@ -20,6 +20,7 @@ from personalize_connectors.explain.subject import Subject, folder_at
 from personalize_connectors.explain.traces import Change
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import JobRun
+from personalize_connectors.shortened import shortened
 from personalize_connectors.storage import Storage
 
 _COLUMNS = ["item_id", "digest", "has_metadata", "findings"]
@@ -61,12 +62,12 @@ def fingerprint_of(
 
 def notes_on(documents: list[Row], connector: Connector) -> tuple[str, ...]:
     """What is not as it should be with the items of a list."""
-    notes = [f"{row['item_id']!r} has no metadata" for row in documents if not row["has_metadata"]]
+    notes = [f"{shortened(row['item_id'])!r} has no metadata" for row in documents if not row["has_metadata"]]
     for row in documents:
         for finding in row["findings"]:
             rule = finding["rule"]
             text = connector.rules[rule].text if rule in connector.rules else rule
-            notes.append(f"{row['item_id']!r}: {finding['field']}: {rule} ({text})")
+            notes.append(f"{shortened(row['item_id'])!r}: {finding['field']}: {rule} ({text})")
     return tuple(notes)
 
 
@@ -99,7 +100,9 @@ def difference(bucket: Storage, subject: Subject, connector: str, now: Change, t
         return f"config.json says another {', '.join(names)} than in run {then.run}"
     digests = {row["item_id"]: row["digest"] for row in documents_of(new, connector, now.items)}
     known = {row["item_id"]: row["digest"] for row in documents_of(old, connector, now.items)}
-    items = [repr(item) for item in dict.fromkeys(now.items) if digests.get(item) != known.get(item)]
+    items = [
+        repr(shortened(item)) for item in dict.fromkeys(now.items) if digests.get(item) != known.get(item)
+    ]
     return f"what is sent of {', '.join(items)} is another than in run {then.run}" if items else ""
 
 

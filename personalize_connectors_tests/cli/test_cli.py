@@ -82,6 +82,20 @@ def test_a_bad_bucket_is_told_in_words(command, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("arguments", [["run"], ["plan"], ["validate"], ["redrive"], ["backfill"]])
+def test_spark_without_pyspark_is_refused_at_once(bucket, command, monkeypatch, arguments):
+    """Where the engine is Spark and PySpark is not installed, commands say so before they begin anything."""
+    command("new-job", "user_personalization", "daily")
+    add_output(bucket, {"ana": ["lamp"]})
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setenv("CONNECTORS_ENGINE", "spark")
+    monkeypatch.setenv("SPARK_REMOTE", "sc://localhost:15002")
+    since = ["--since", "2026-11-01"] if arguments == ["backfill"] else []
+    code, printed, error = command(*arguments, "user_personalization/daily", *since)
+    text = "CONNECTORS_ENGINE is spark, and PySpark is not installed: pip install 'personalize-connectors[spark]'"
+    assert (code, printed, error) == (2, "", f"error: {text}\n")
+
+
 def test_debug_shows_the_traceback():
     """With --debug an error comes as Python has it."""
     from personalize_connectors.errors import NotFound

@@ -1,6 +1,7 @@
 """The line shapes of a batch output: personalize.md 1.2 and 1.3."""
 
 import json
+import math
 
 import pyarrow as pa
 import pytest
@@ -178,8 +179,10 @@ BAD = [
     ("not_json", GOOD.replace('"u"', '"u\tv"'), None, None),
     ("not_json", GOOD.replace('"a"', '"a\x00b"'), None, None),
     ("not_json", GOOD + "\f", None, None),
-    ("not_json", GOOD.replace('"u"', '"\\ud800"'), None, None),
-    ("not_json", GOOD.replace('"a"', '"\\udc00x"'), None, None),
+    ("not_json", GOOD.replace('"u"', '"\\u12"'), None, None),
+    ("not_json", GOOD.replace('"u"', '"\\ud800'), None, None),
+    ("bad_escape", GOOD.replace('"u"', '"\\ud800"'), None, None),
+    ("bad_escape", GOOD.replace('"a"', '"\\uDC00x"'), None, None),
     ("not_json", GOOD.replace('"', "'"), None, None),
     ("not_object", f"[{GOOD}]", None, None),
     ("not_object", "null", None, None),
@@ -213,6 +216,13 @@ BAD = [
     ("bad_item", '{"input":{"userId":"u"},"output":{"recommendedItems":["a",""]}}', "u", None),
     ("bad_item", '{"input":{"userId":"u"},"output":{"recommendedItems":[1.5]}}', "u", None),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("item", ["a", "banana", "a//b"])
+def test_a_number_that_is_too_large_is_json(session, item):
+    """A number over all that can be counted with is infinite, whatever else the line holds."""
+    line = GOOD.replace('["a"]', f'["{item}"],"scores":[1e400, -1{"0" * 5000}]')
+    assert read(session, line) == ("u", [item], [math.inf, -math.inf], None)
 
 
 @pytest.mark.parametrize(("reason", "line", "query", "message"), BAD)

@@ -31,6 +31,16 @@ def test_the_last_line_of_an_id_wins():
     )
 
 
+def deep(levels):
+    """A line with a value in so many levels, the line's own among them."""
+    return '{"id":"a","n":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+
+
+def test_a_value_may_be_nested():
+    """A line of 500 levels is read."""
+    assert read(deep(500)) == ItemMetadata({"a": deep(500)})
+
+
 @pytest.mark.parametrize(
     ("line", "reason", "text"),
     [
@@ -39,6 +49,8 @@ def test_the_last_line_of_an_id_wins():
         ('{"id":"a","n":NaN}', "not_json", '{"id":"a","n":NaN}'),
         ('{"id":"\\ud800"}', "not_json", '{"id":"\\ud800"}'),
         (b'{"id":"\xe9"}', "not_json", '{"id":"\\xe9"}'),
+        (deep(501), "too_deep", deep(501)),
+        (deep(2000), "too_deep", deep(2000)),
         ('["a"]', "not_object", '["a"]'),
         ('"a"', "not_object", '"a"'),
         ("{}", "no_id", "{}"),

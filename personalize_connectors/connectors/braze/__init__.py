@@ -61,9 +61,7 @@ def payload(settings: BrazeSettings, fields: Fields) -> Payload:
     kept: Fields = {}
     findings: list[Finding] = []
     for name, value in fields.items():
-        broken = broken_rules(value, attribute=settings.payload == "flat")
-        if not can_be_written(settings, name) and "name_not_storable" not in broken:
-            broken.append("name_not_storable")
+        broken = _broken(settings, name, value)
         if set(broken) <= {"null_inside"}:
             kept[name] = without_nulls(value)
         findings += [Finding(rule, name) for rule in broken]
@@ -89,6 +87,16 @@ def alternatives(settings: BrazeSettings) -> dict[str, BrazeSettings]:
 def verdict(answer: Answer, record_ids: pa.Array) -> Verdict:
     """By status and `errors[]` ("User track", responses)."""
     return read_answer(answer, len(record_ids), time.time())
+
+
+def _broken(settings: BrazeSettings, name: str, value: Any) -> list[str]:
+    """The rules that a field breaks; an item without its id would be none."""
+    if name == "itemId":
+        return ["item_id_too_long"] if len(value) > LONGEST_TEXT else []
+    broken = broken_rules(value, attribute=settings.payload == "flat")
+    if not can_be_written(settings, name) and "name_not_storable" not in broken:
+        broken.append("name_not_storable")
+    return broken
 
 
 def _id(settings: BrazeSettings, item_id: str) -> Payload:

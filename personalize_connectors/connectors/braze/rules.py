@@ -18,9 +18,10 @@ RULES: Mapping[str, Rule] = {
     "time_not_text": Rule("a $time that is no text", FIELD_ACTIONS),
     "null_inside": Rule("a null inside a nested value", FIELD_ACTIONS),
     "array_over_500_elements": Rule("an array of over 500 elements", FIELD_ACTIONS),
+    "value_over_50_levels": Rule("a value nested in over 50 levels", FIELD_ACTIONS),
     "value_over_100_kb": Rule("a nested value over 100 KB", FIELD_ACTIONS),
     "item_id_too_long": Rule(
-        "an item id over 255 characters, or over 250 as the catalog writes it, without which the list would shift",
+        "an item id over 255 characters, or with ids over 250 as the catalog writes it, without which the list would shift",
         RECORD_ACTIONS,
     ),
     "id_over_987_bytes": Rule("an external_id over 987 bytes", RECORD_ACTIONS),

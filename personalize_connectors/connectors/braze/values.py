@@ -10,22 +10,26 @@ from typing import Any
 
 from personalize_connectors.connectors.braze.rules import RULES
 from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.nesting import is_deeper
 
 LONGEST_TEXT = 255
 LONGEST_ARRAY = 500
 LARGEST_NESTED = 100 * 1024
+DEEPEST = 50  # assumed: no page names a limit for attributes, catalogs have this one ("Create a catalog")
 
 _SCALARS = (int, float)
 _NOT_IN_NAMES = frozenset(" .$")
 
 
 def broken_rules(value: Any, *, attribute: bool) -> list[str]:
-    """The rules of `braze_rules` that a value breaks.
+    """The rules of `RULES` that a value breaks; of one that is nested too deep nothing else is told.
 
     Args:
         value: As it would be sent.
         attribute: Whether it is an attribute of its own; an array inside another value may be longer.
     """
+    if is_deeper(value, DEEPEST):
+        return ["value_over_50_levels"]
     found = _inside(value)
     if isinstance(value, list | dict) and len(dump(without_nulls(value))) > LARGEST_NESTED:
         found.add("value_over_100_kb")

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from personalize_connectors.connectors.braze_catalog.values import FieldType, kind
 from personalize_connectors.errors import BadInput, DeliveryRefused
+from personalize_connectors.shortened import shortened
 
 
 def field_types(documents: pa.Table, given: Mapping[str, FieldType]) -> dict[str, FieldType]:
@@ -57,5 +58,5 @@ def missing_fields(
 
 
 def _mixed(name: str, examples: Mapping[FieldType, str]) -> str:
-    shown = " and ".join(f"{of_type} (item {item_id!r})" for of_type, item_id in examples.items())
+    shown = " and ".join(f"{of_type} (item {shortened(item_id)!r})" for of_type, item_id in examples.items())
     return f"the metadata field {name} is {shown}"

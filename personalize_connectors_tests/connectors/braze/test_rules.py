@@ -12,8 +12,10 @@ from personalize_connectors_tests.connectors.braze.shape_cases import LAMP, User
 
 TEXT, NAME, TIME, NULL = "text_over_255_characters", "name_not_storable", "time_not_text", "null_inside"
 LARGE, LONG_ARRAY, LONG_ITEM = "value_over_100_kb", "array_over_500_elements", "item_id_too_long"
+DEEP = "value_over_50_levels"
 LONG_USER, LARGE_LIST, MISALIGNED = "id_over_987_bytes", "list_over_100_kb", "misaligned"
 BIG = [f"{number:250}" for number in range(420)]
+DEEP_VALUE = json.loads("[" * 300 + "]" * 300)
 FIELDS = [
     (TEXT, "objects", "text", "x" * 256),
     (TEXT, "flat", "text", "x" * 256),
@@ -27,6 +29,8 @@ FIELDS = [
     (LONG_ARRAY, "flat", "tags", list(range(501))),
     (LARGE, "flat", "tags", BIG),
     (LARGE, "objects", "tags", BIG),
+    (DEEP, "objects", "tags", DEEP_VALUE),
+    (DEEP, "flat", "tags", DEEP_VALUE),
 ]
 LONG_IDS = [f"{number:0255}" for number in range(400)]
 RECORDS = [
@@ -93,6 +97,14 @@ def test_braze_drops_a_list_with_an_item_id_that_is_too_long(emulator):
     assert emulator.profiles() == {"u0": {"r_items": ["i" * 255]}, "u1": {}}
     found = [CONNECTOR.payload(case.settings, {"itemId": item}).findings for item in case.items]
     assert found == [(), (Finding(LONG_ITEM, "itemId"),)]
+
+
+@pytest.mark.parametrize("payload", ["objects", "flat", "arrays"])
+def test_an_item_whose_id_cannot_be_sent_spoils_the_record(payload):
+    """In the other shapes too: without its id an item is no item, and without the item the list is another."""
+    case = small(payload, {"i" * 255: LAMP, "i" * 256: LAMP, "j" * 256: None}, [])
+    found = [CONNECTOR.payload(case.settings, case.fields(item)).findings for item in case.items]
+    assert found == [(), (Finding(LONG_ITEM, "itemId"),), (Finding(LONG_ITEM, "itemId"),)]
 
 
 @pytest.mark.parametrize(("item", "found"), [("i" * 250, ()), ("/" * 83, (Finding(LONG_ITEM, "itemId"),))])

@@ -1,5 +1,6 @@
 """What is found in the fields of an item, and what is left of them."""
 
+import orjson
 import pytest
 
 from personalize_connectors.connectors.braze import CONNECTOR, BrazeSettings
@@ -7,8 +8,13 @@ from personalize_connectors.connectors.braze.values import broken_rules, without
 from personalize_connectors.connectors.protocol import Finding, Payload
 
 TEXT, NAME, TIME, NULL = "text_over_255_characters", "name_not_storable", "time_not_text", "null_inside"
-LARGE, LONG_ARRAY = "value_over_100_kb", "array_over_500_elements"
+LARGE, LONG_ARRAY, DEEP = "value_over_100_kb", "array_over_500_elements", "value_over_50_levels"
 BIG = [f"{number:250}" for number in range(420)]
+
+
+def deep(levels, inside="1"):
+    """Objects and arrays in each other."""
+    return orjson.loads('{"a":[' * (levels // 2) + inside + "]}" * (levels // 2))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,9 @@ BIG = [f"{number:250}" for number in range(420)]
         (list(range(500)), []),
         (list(range(501)), [LONG_ARRAY]),
         ([[number] for number in range(501)], []),
+        (deep(50), []),
+        (deep(50, "[]"), [DEEP]),
+        (deep(1000, "null"), [DEEP]),
         ("", []),
         (0, []),
         (False, []),
