@@ -94,8 +94,11 @@ def test_a_command_ends_with_what_it_returns(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [(count, "0"), (count, "-5"), (count, "1.5"), (count, "²"), (seconds, "0"), (seconds, "-1")]
-    + [(seconds, "nan"), (seconds, "inf"), (seconds, "soon"), (folder, "/dev/null/folder")],
+    [
+        *((count, text) for text in ("0", "-5", "1.5", "²", "many")),
+        *((seconds, text) for text in ("0", "-1", "nan", "inf", "soon")),
+        (folder, "/dev/null/folder"),
+    ],
 )
 def test_an_argument_that_cannot_be_used_is_told(capsys, kind, text):
     """The option and its value are named, and the exit code is 2."""
