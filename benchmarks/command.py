@@ -45,7 +45,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def seconds(text: str) -> float:
+def duration(text: str) -> float:
     """An argument that says how long."""
     with suppress(ValueError):
         if 0 < (found := float(text)) < float("inf"):

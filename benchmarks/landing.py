@@ -25,7 +25,7 @@ import dagster as dg
 import psutil
 import requests
 
-from benchmarks.command import arguments, count, run, say, seconds
+from benchmarks.command import arguments, count, duration, run, say
 from personalize_connectors import layout
 from personalize_connectors.demo.run import emulator
 from personalize_connectors.demo.s3 import OUTPUTS, ROOT, s3_server
@@ -186,7 +186,7 @@ def main() -> None:
     """The command."""
     parser = arguments("benchmarks.landing", __doc__)
     parser.add_argument("--users", type=count, default=100_000)
-    parser.add_argument("--most", type=seconds, default=30.0)
+    parser.add_argument("--most", type=duration, default=30.0)
     run(parser, judge)
 
 

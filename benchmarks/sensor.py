@@ -27,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import requests
 
-from benchmarks.command import arguments, count, run, say, seconds
+from benchmarks.command import arguments, count, duration, run, say
 from benchmarks.ticks import ticking
 from personalize_connectors.job_run import Job, JobRun
 
@@ -111,7 +111,7 @@ def main() -> None:
     parser = arguments("benchmarks.sensor", __doc__)
     parser.add_argument("--jobs", type=count, default=200)
     parser.add_argument("--runs", type=count, default=1000)
-    parser.add_argument("--delay", type=seconds, default=0.05)
+    parser.add_argument("--delay", type=duration, default=0.05)
     parser.add_argument("--server", choices=("delayed_moto", "slow_s3"), default="delayed_moto")
     run(parser, measure)
 

@@ -12,7 +12,7 @@ import time
 
 import requests
 
-from benchmarks.command import arguments, count, run, say, seconds
+from benchmarks.command import arguments, count, duration, run, say
 from benchmarks.sensor import late_s3
 from personalize_connectors import layout
 from personalize_connectors.inputs import item_metadata
@@ -27,7 +27,7 @@ def main() -> None:
     """The command."""
     parser = arguments("benchmarks.small_files", __doc__)
     parser.add_argument("--files", type=count, default=10_000)
-    parser.add_argument("--delay", type=seconds, default=0.02)
+    parser.add_argument("--delay", type=duration, default=0.02)
     run(parser, measure)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks.command import arguments, run, seconds
+from benchmarks.command import arguments, duration, run
 from benchmarks.delivery.against_clients import against_clients
 from benchmarks.delivery.against_emulator import against_emulator
 from benchmarks.delivery.at_limit import at_limit
@@ -29,7 +29,7 @@ def main() -> None:
     """The command."""
     parser = arguments("benchmarks.delivery", __doc__)
     parser.add_argument("parts", nargs="*", type=part, metavar="PART", help=f"some of {', '.join(_PARTS)}")
-    parser.add_argument("--seconds", type=seconds, default=3.0, help="of a client in a round; 3 by default")
+    parser.add_argument("--seconds", type=duration, default=3.0, help="of a client in a round; 3 by default")
     parser.add_argument(
         "--quick", action="store_true", help="3 rounds instead of 7, and 5 s at a limit, not 15"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.command import arguments, count, folder, seconds
+from benchmarks.command import arguments, count, duration, folder
 from personalize_connectors_tests.until import until
 
 # A command whose process has one of its own in a session of its own; both have written temporary files.
@@ -19,7 +19,7 @@ from personalize_connectors.errors import BadSettings
 CHILD = '''
 import os, subprocess, sys, tempfile, threading
 tempfile.mkdtemp()
-subprocess.Popen([sys.executable, "-c", "input()"], start_new_session=True)
+subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"], start_new_session=True)
 print(f"ready in {tempfile.gettempdir()}", flush=True)
 threading.Event().wait()
 '''
@@ -44,7 +44,6 @@ def _starting(tmp_path, *words):
     return subprocess.Popen(
         [sys.executable, "-c", _COMMAND, *words],
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -96,7 +95,7 @@ def test_a_command_ends_with_what_it_returns(tmp_path):
     ("kind", "text"),
     [
         *((count, text) for text in ("0", "-5", "1.5", "²", "many")),
-        *((seconds, text) for text in ("0", "-1", "nan", "inf", "soon")),
+        *((duration, text) for text in ("0", "-1", "nan", "inf", "soon")),
         (folder, "/dev/null/folder"),
     ],
 )
