@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import NoReturn
 
@@ -101,9 +102,12 @@ def run(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace],
     given = parser.parse_args()
     scratch = tempfile.mkdtemp(prefix="personalize-connectors-bench-", dir=vars(given).get("keep"))
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
+    # At the very end: multiprocessing removes what it has there with the priority -100.
+    Finalize(None, shutil.rmtree, (scratch,), {"ignore_errors": True}, exitpriority=-200)
 
     def stop(number: int, _: object) -> NoReturn:
-        _leave_nothing(scratch)
+        _end_processes()
+        shutil.rmtree(scratch, ignore_errors=True)
         name = signal.Signals(number).name
         told = (
             f"{parser.prog}: ended by {name}; its processes have ended and its temporary files are removed\n"
@@ -124,12 +128,12 @@ def run(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace],
     finally:
         for number in heard:
             signal.signal(number, signal.SIG_IGN)
-        _leave_nothing(scratch)
+        _end_processes()
     sys.exit(code)
 
 
-def _leave_nothing(scratch: str) -> None:
-    """End all processes that descend from this one, and remove its temporary files."""
+def _end_processes() -> None:
+    """End all processes that descend from this one."""
     for _ in range(3):  # one may start another while it is looked for
         if not (family := psutil.Process().children(recursive=True)):
             break
@@ -137,4 +141,3 @@ def _leave_nothing(scratch: str) -> None:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         psutil.wait_procs(family, timeout=_SECONDS_TO_END)
-    shutil.rmtree(scratch, ignore_errors=True)

@@ -12,7 +12,7 @@ from personalize_connectors_tests.until import until
 
 # A command whose process has one of its own in a session of its own; both have written temporary files.
 _COMMAND = """
-import os, subprocess, sys, tempfile
+import os, signal, subprocess, sys, tempfile
 from benchmarks.command import arguments, folder, run, say
 from personalize_connectors.errors import BadSettings
 
@@ -33,6 +33,8 @@ def command(given):
     say("it is done")
     return 1
 
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)  # whatever runs the tests may ignore them
 parser = arguments("benchmarks.example", "An example.")
 parser.add_argument("how")
 parser.add_argument("--keep", type=folder)
