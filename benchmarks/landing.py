@@ -25,6 +25,7 @@ import dagster as dg
 import psutil
 import requests
 
+from benchmarks.command import arguments, count, duration, run, say
 from personalize_connectors import layout
 from personalize_connectors.demo.run import emulator
 from personalize_connectors.demo.s3 import OUTPUTS, ROOT, s3_server
@@ -50,7 +51,7 @@ class Measured:
 
 def measure(users: int) -> Measured:
     """Land one batch output in an installation that runs, and wait for its delivery."""
-    with tempfile.TemporaryDirectory(prefix="landing-") as folder, s3_server(), emulator():
+    with tempfile.TemporaryDirectory() as folder, s3_server(), emulator():
         home = Path(folder)
         settings = (_CHECKOUT / "dagster.yaml").read_text()
         (home / "dagster.yaml").write_text(
@@ -172,6 +173,7 @@ def steps(instance: dg.DagsterInstance, landed: float) -> dict[str, float]:
 
 def wait_for(what: str, ready: Callable[[], object], check: Callable[[], None], seconds: float = 180) -> None:
     """Wait until something is so; `check` raises where it can be no more."""
+    say(f"waiting for {what}")
     until = time.monotonic() + seconds
     while not ready():
         check()
@@ -181,13 +183,15 @@ def wait_for(what: str, ready: Callable[[], object], check: Callable[[], None], 
 
 
 def main() -> None:
+    """The command."""
+    parser = arguments("benchmarks.landing", __doc__)
+    parser.add_argument("--users", type=count, default=100_000)
+    parser.add_argument("--most", type=duration, default=30.0)
+    run(parser, judge)
+
+
+def judge(given: argparse.Namespace) -> None:
     """Measure, print, and judge."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--users", type=int, default=100_000)
-    parser.add_argument("--most", type=float, default=30.0)
-    given = parser.parse_args()
     measured = measure(given.users)
     print(f"{given.users:,} users x {LENGTH} items; seconds after the batch output was in S3:")
     for what, seconds in measured.steps.items():

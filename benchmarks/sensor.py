@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import requests
 
+from benchmarks.command import arguments, count, duration, run, say
 from benchmarks.ticks import ticking
 from personalize_connectors.job_run import Job, JobRun
 
@@ -68,7 +69,7 @@ def late_s3(server: str, delay: float) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", f"benchmarks.{server}", "--port", str(port), "--delay", str(delay)]
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, start_new_session=True) as process:
         try:
             url = f"http://127.0.0.1:{port}"
             while not _answers(url):
@@ -106,13 +107,17 @@ def register_all(instance: dg.DagsterInstance, made_up: Installation) -> None:
 
 
 def main() -> None:
-    """Fill the stand-in, and time ticks: the first ones, one that finds nothing new, one that finds a new output of each job."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--delay", type=float, default=0.05)
+    """The command."""
+    parser = arguments("benchmarks.sensor", __doc__)
+    parser.add_argument("--jobs", type=count, default=200)
+    parser.add_argument("--runs", type=count, default=1000)
+    parser.add_argument("--delay", type=duration, default=0.05)
     parser.add_argument("--server", choices=("delayed_moto", "slow_s3"), default="delayed_moto")
-    given = parser.parse_args()
+    run(parser, measure)
+
+
+def measure(given: argparse.Namespace) -> None:
+    """Fill the stand-in, and time ticks: the first ones, one that finds nothing new, one that finds a new output of each job."""
     made_up = Installation(given.jobs, given.runs)
     with tempfile.TemporaryDirectory() as home, late_s3(given.server, given.delay) as url:
         os.environ |= {
@@ -123,7 +128,9 @@ def main() -> None:
             "CONNECTORS_ROOT": f"s3://{ROOT}",
             "CONNECTORS_PARTITIONS": "list",
         }
+        say(f"{made_up.jobs * made_up.runs:,} batch outputs of {made_up.jobs} jobs are made")
         fill(url, made_up)
+        say("Dagster hears of them")
         with dg.instance_for_test(temp_dir=home) as instance:
             register_all(instance, made_up)
             _time_ticks(instance, url, made_up)

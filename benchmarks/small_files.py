@@ -12,6 +12,7 @@ import time
 
 import requests
 
+from benchmarks.command import arguments, count, duration, run, say
 from benchmarks.sensor import late_s3
 from personalize_connectors import layout
 from personalize_connectors.inputs import item_metadata
@@ -23,13 +24,15 @@ _ONE_BY_ONE = 500  # so many are enough to tell the time of one
 
 
 def main() -> None:
+    """The command."""
+    parser = arguments("benchmarks.small_files", __doc__)
+    parser.add_argument("--files", type=count, default=10_000)
+    parser.add_argument("--delay", type=duration, default=0.02)
+    run(parser, measure)
+
+
+def measure(given: argparse.Namespace) -> None:
     """Fill the stand-in for S3, read all files as a run does, and some of them one by one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--delay", type=float, default=0.02)
-    given = parser.parse_args()
     with late_s3("slow_s3", given.delay) as url:
         os.environ |= {
             "AWS_ENDPOINT_URL": url,
@@ -44,9 +47,11 @@ def main() -> None:
         )
         requests.post(f"{url}/-/load", data="".join(lines), timeout=60).raise_for_status()
         bucket = open_storage(f"s3://{BUCKET}")
+        say(f"{given.files:,} files as a run reads them")
         started = time.perf_counter()
         items = len(item_metadata(bucket, JOB).lines)
         at_once = time.perf_counter() - started
+        say("some of them one by one")
         some = bucket.objects(folder)[:_ONE_BY_ONE]
         started = time.perf_counter()
         for entry in some:

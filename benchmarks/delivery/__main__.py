@@ -11,11 +11,11 @@ the lowest and the highest; `us` are microseconds of a processor per request, `b
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 
+from benchmarks.command import arguments, duration, run
 from benchmarks.delivery.against_clients import against_clients
 from benchmarks.delivery.against_emulator import against_emulator
 from benchmarks.delivery.at_limit import at_limit
@@ -27,23 +27,28 @@ _PARTS = ("emulator", "clients", "limit")
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.delivery",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(_PARTS)}")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a client in a round; 3 by default")
+    parser = arguments("benchmarks.delivery", __doc__)
+    parser.add_argument("parts", nargs="*", type=part, metavar="PART", help=f"some of {', '.join(_PARTS)}")
+    parser.add_argument("--seconds", type=duration, default=3.0, help="of a client in a round; 3 by default")
     parser.add_argument(
         "--quick", action="store_true", help="3 rounds instead of 7, and 5 s at a limit, not 15"
     )
     parser.add_argument("--check", action="store_true", help="exit with 1 where a target does not hold")
-    given = parser.parse_args()
-    if unknown := set(given.parts) - set(_PARTS):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}")
+    run(parser, check)
+
+
+def part(text: str) -> str:
+    """An argument that names a part."""
+    if text not in _PARTS:
+        raise argparse.ArgumentTypeError(f"there is no part {text}; there are {', '.join(_PARTS)}")
+    return text
+
+
+def check(given: argparse.Namespace) -> int:
+    """Measure what is asked for; 1 where a target does not hold that must."""
     rounds, at_limit_seconds = (3, 5.0) if given.quick else (7, 15.0)
     targets = measure(given.parts or _PARTS, given.seconds, rounds, at_limit_seconds)
-    sys.exit(given.check and not all(target.holds for target in targets))
+    return int(given.check and not all(target.holds for target in targets))
 
 
 def measure(parts: Sequence[str], seconds: float, rounds: int, at_limit_seconds: float) -> list[Target]:

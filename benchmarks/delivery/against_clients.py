@@ -7,6 +7,7 @@ from statistics import median
 
 from rich.table import Table
 
+from benchmarks.command import say
 from benchmarks.delivery.contenders import by_aiohttp, by_requests, by_urllib3
 from benchmarks.delivery.engine import send_ready
 from benchmarks.delivery.figures import Target, busy, per_request, spread, table
@@ -42,7 +43,8 @@ def _of_size(size: int, seconds: float, rounds: int) -> tuple[Table, list[Target
     found: Rounds = {name: [] for name in _CLIENTS}
     served: dict[str, list[float]] = {name: [] for name in _CLIENTS}
     with serving(sink) as server:
-        for _ in range(rounds):
+        for number in range(rounds):
+            say(f"clients in turns, bodies of {size / 1000:.0f} KB: round {number + 1} of {rounds}")
             for name, (send, given) in _CLIENTS.items():
                 before = server.cpu()
                 found[name].append(as_client(send, server.url, size, seconds, *given))

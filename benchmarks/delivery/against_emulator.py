@@ -6,6 +6,7 @@ from statistics import median
 
 from rich.table import Table
 
+from benchmarks.command import say
 from benchmarks.delivery.engine import send_rendered
 from benchmarks.delivery.figures import busy, per_request, spread, table
 from benchmarks.delivery.processes import Spell, as_client, serving
@@ -30,7 +31,8 @@ def _row(name: str, settings: BrazeSettings, seconds: float, rounds: int) -> lis
     spells: list[Spell] = []
     served: list[float] = []
     with serving(emulator, {}) as server:
-        for _ in range(rounds):
+        for number in range(rounds):
+            say(f"against the emulator, {name}: round {number + 1} of {rounds}")
             before = server.cpu()
             spells.append(as_client(send_rendered, server.url, settings, seconds))
             served.append(server.cpu() - before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from benchmarks.command import say
 from benchmarks.delivery.engine import send_limited
 from benchmarks.delivery.figures import Target, table
 from benchmarks.delivery.processes import as_client, serving
@@ -26,6 +27,7 @@ def at_limit(seconds: float) -> tuple[Table, list[Target]]:
 
 
 def _within(window: RateWindow, seconds: float) -> tuple[list[str], list[Target]]:
+    say(f"at a limit of {window.requests:,} requests in {window.seconds} s")
     limit = {"limit": window.requests, "seconds": window.seconds}
     with serving(emulator, {"rate_limits": {"track": [limit]}}) as server:
         report, accepted = as_client(send_limited, server.url, window, seconds)

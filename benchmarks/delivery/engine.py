@@ -40,7 +40,7 @@ def send_rendered(url: str, settings: BrazeSettings, seconds: float) -> Spell:
 def send_limited(url: str, window: RateWindow, seconds: float) -> tuple[DeliveryReport, Counter[int]]:
     """Send ids within a rate window: the report, and how many requests were accepted in which window."""
     settings = BrazeSettings(payload="ids", rateLimit=[window])
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as root:
+    with tempfile.TemporaryDirectory() as root:
         report = _deliver(root, url, limits(settings), rendered(settings, seconds))
         receipts = ds.dataset(f"{root}/{_PLACES.receipts}").to_table()
     accepted = receipts.filter(pc.equal(receipts["status"], "accepted"))
@@ -50,7 +50,7 @@ def send_limited(url: str, window: RateWindow, seconds: float) -> tuple[Delivery
 
 def _unlimited(url: str, settings: BrazeSettings, parcels: Iterable[Parcel]) -> Spell:
     def send() -> tuple[int, int]:
-        with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as root:
+        with tempfile.TemporaryDirectory() as root:
             report = _deliver(root, url, replace(limits(settings), windows=()), parcels)
         return report.requests, report.body_bytes
 

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import psutil
 
+from benchmarks.command import unheard
+
 T = TypeVar("T")
 Serve = Callable[..., None]
 
@@ -70,7 +72,9 @@ def pinned() -> bool:
 def as_client(function: Callable[..., T], *given: Any) -> T:
     """What a function returns in a new process on the client's processor."""
     with ProcessPoolExecutor(1, _SPAWN, initializer=_pin, initargs=(0,)) as alone:
-        return alone.submit(function, *given).result()
+        with unheard():
+            found = alone.submit(function, *given)
+        return found.result()
 
 
 @contextmanager
@@ -78,7 +82,8 @@ def serving(serve: Serve, *given: Any) -> Iterator[Server]:
     """A server in a new process on the server's processor; `serve` hears as its first argument whom to tell its address."""
     ours, theirs = _SPAWN.Pipe(duplex=False)
     process = _SPAWN.Process(target=_serve, args=(theirs, serve, given), daemon=True)
-    process.start()
+    with unheard():
+        process.start()
     theirs.close()
     try:
         yield Server(ours.recv(), psutil.Process(process.pid))

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from contextlib import ExitStack
 from itertools import product
-from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.command import arguments, count, folder, require_spark, run
 from benchmarks.pipeline.inputs import DAYS, Size, inputs_of
 from benchmarks.pipeline.measure import Measured, measure_round
 from benchmarks.pipeline.packages import OURS, Package, other_package
@@ -28,22 +27,24 @@ from benchmarks.pipeline.show import day_table, target_table, targets
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.pipeline",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--users", type=int, nargs="+", default=[100_000])
-    parser.add_argument("--items", type=int, nargs="+", default=[10_000])
-    parser.add_argument("--length", type=int, nargs="+", default=[25], help="items in a list")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser = arguments("benchmarks.pipeline", __doc__)
+    parser.add_argument("--users", type=count, nargs="+", default=[100_000])
+    parser.add_argument("--items", type=count, nargs="+", default=[10_000])
+    parser.add_argument("--length", type=count, nargs="+", default=[25], help="items in a list")
+    parser.add_argument("--rounds", type=count, default=1)
     parser.add_argument("--compression", choices=("none", "gzip", "zstd"), default="zstd", help="of records")
     parser.add_argument("--compare", metavar="COMMIT", help="measure the package of another commit as well")
     parser.add_argument("--spark", action="store_true", help="run the same job in plain PySpark as well")
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep the inputs there, and use them again"
+        "--keep", type=folder, metavar="FOLDER", help="keep the inputs there, and use them again"
     )
-    given = parser.parse_args()
+    run(parser, compare)
+
+
+def compare(given: argparse.Namespace) -> None:
+    """Measure every size that is asked for, and show it."""
+    if given.spark:
+        require_spark("benchmark")
     sizes = [Size(*numbers, given.compression) for numbers in product(given.users, given.items, given.length)]
     console = Console(width=None if os.isatty(1) else 150)
     with ExitStack() as stack:
@@ -55,14 +56,9 @@ def main() -> None:
 def _measure(size: Size, packages: list[Package], given: argparse.Namespace, console: Console) -> Measured:
     """Measure one size, and show it."""
     measured = Measured(size)
-    progress = Console(stderr=True)
-    with ExitStack() as stack, progress.status("inputs") as status:
-        folder = given.keep or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-"))
-        )
-        inputs = inputs_of(folder, size)
+    with inputs_of(given.keep, size) as inputs:
         for _ in range(given.rounds):
-            measure_round(measured, inputs, packages, status.update, spark=given.spark)
+            measure_round(measured, inputs, packages, spark=given.spark)
     console.print(*(day_table(measured, day, [package.name for package in packages]) for day in DAYS))
     return measured
 

@@ -37,7 +37,7 @@ class Wall:
 def run_newest(package: Package, root: Path) -> Wall:
     """Run the newest batch output of a bucket, with a new Dagster instance, against the Braze emulator."""
     command = [sys.executable, "-m", "personalize_connectors.cli", "run", str(JOB)]
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as home, emulator():
+    with tempfile.TemporaryDirectory() as home, emulator():
         (Path(home) / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
         environment = {**package.environment(root), "DAGSTER_HOME": home}
         started = time.perf_counter()

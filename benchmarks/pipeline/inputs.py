@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.command import say
 from personalize_connectors import layout
 from personalize_connectors.job_run import Job, JobRun
 
@@ -64,14 +68,17 @@ def write_inputs(root: Path, size: Size) -> None:
             _write_output(session, output_folder(root, run), size, day)
 
 
-def inputs_of(folder: Path, size: Size) -> Path:
-    """The inputs of a size below a folder; those that are there are used again."""
-    inputs = folder / "-".join(str(value) for value in asdict(size).values())
-    if not inputs.exists():
-        half = inputs.with_suffix(".half")
-        write_inputs(half, size)
-        half.rename(inputs)
-    return inputs
+@contextmanager
+def inputs_of(keep: Path | None, size: Size) -> Iterator[Path]:
+    """The inputs of a size until the block ends; in a folder that keeps them, those that are there are used again."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = (keep or Path(folder)) / "-".join(str(value) for value in asdict(size).values())
+        if not inputs.exists():
+            say(f"{size}: inputs")
+            whole = Path(folder) / "whole"
+            write_inputs(whole, size)
+            whole.rename(inputs)
+        yield inputs
 
 
 def fresh_bucket(inputs: Path, root: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.command import say
 from benchmarks.pipeline.command import Wall, run_newest, run_of_few_users
 from benchmarks.pipeline.inputs import DAYS, JOB, Size, fresh_bucket, output_folder
 from benchmarks.pipeline.packages import OURS, Package
@@ -58,49 +59,45 @@ class Measured:
         return median(found["seconds"] for found in self.spark[day]) if day in self.spark else None
 
 
-Say = Callable[[str], None]
-
-
-def measure_round(
-    measured: Measured, inputs: Path, packages: Sequence[Package], say: Say, *, spark: bool
-) -> None:
+def measure_round(measured: Measured, inputs: Path, packages: Sequence[Package], *, spark: bool) -> None:
     """One round of everything: whole runs with their floor and baseline, the command, then stage by stage."""
     with _buckets(inputs, packages) as roots:
         for day in DAYS:
             for package in packages:
-                say(f"{day} run, {package.name}")
+                say(f"{measured.size}: {day} run, {package.name}")
                 _note(
                     measured.runs,
                     (package.name, day, WHOLE),
                     package.figures(roots[package], "stage", day, WHOLE),
                 )
-            say(f"{day} run, floor")
+            say(f"{measured.size}: {day} run, floor")
             _note(measured.floors, day, OURS.figures(roots[OURS], "floor", str(roots[OURS]), day))
-        say("a quiet day by the command")
+        say(f"{measured.size}: quiet day by the command")
         measured.commands.append(run_newest(OURS, roots[OURS]))
     if spark:
-        _measure_spark(measured, inputs, say)
-    with tempfile.TemporaryDirectory(dir=inputs.parent) as folder:
+        _measure_spark(measured, inputs)
+    say("a run of 10 users by the command")
+    with tempfile.TemporaryDirectory() as folder:
         measured.few.append(run_of_few_users(OURS, Path(folder)))
     with _buckets(inputs, packages) as roots:
         for day in DAYS:
-            _measure_stages(measured, day, roots, say)
+            _measure_stages(measured, day, roots)
 
 
-def _measure_stages(measured: Measured, day: str, roots: dict[Package, Path], say: Say) -> None:
+def _measure_stages(measured: Measured, day: str, roots: dict[Package, Path]) -> None:
     for stage in STAGES:
         for package, root in roots.items():
-            say(f"{day} run, {stage}, {package.name}")
+            say(f"{measured.size}: {day} run, {stage}, {package.name}")
             if stage == STAGES[-1]:
                 package.figures(root, "stage", day, "accept")
             _note(measured.runs, (package.name, day, stage), package.figures(root, "stage", day, stage))
 
 
-def _measure_spark(measured: Measured, inputs: Path, say: Say) -> None:
+def _measure_spark(measured: Measured, inputs: Path) -> None:
     """The first run, and the normal day against what the first run wrote."""
-    with tempfile.TemporaryDirectory(dir=inputs.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         for day, state in (("first", []), ("normal", [f"{folder}/first"])):
-            say(f"{day} run, plain PySpark")
+            say(f"{measured.size}: {day} run, plain PySpark")
             source, metadata = output_folder(inputs, DAYS[day]), inputs / layout.metadata_folder(JOB)
             paths = [str(source), str(metadata), f"{folder}/{day}", *state]
             _note(measured.spark, day, OURS.figures(inputs, "spark_job", *paths))
@@ -109,7 +106,7 @@ def _measure_spark(measured: Measured, inputs: Path, say: Say) -> None:
 @contextmanager
 def _buckets(inputs: Path, packages: Sequence[Package]) -> Iterator[dict[Package, Path]]:
     """A bucket for each package, with the inputs and nothing else."""
-    with tempfile.TemporaryDirectory(prefix="buckets-", dir=inputs.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         roots = {package: Path(folder) / str(number) for number, package in enumerate(packages)}
         for root in roots.values():
             fresh_bucket(inputs, root)

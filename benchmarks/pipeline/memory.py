@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.command import arguments, count, folder, run, say
 from benchmarks.delivery.figures import table
 from benchmarks.pipeline.inputs import Size, fresh_bucket, inputs_of
 from benchmarks.pipeline.packages import OURS
@@ -31,24 +31,21 @@ _LIMITS = ("4GiB", "1.5GiB")
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.pipeline.memory",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--users", type=int, default=10_000_000)
-    parser.add_argument("--items", type=int, default=100_000)
+    parser = arguments("benchmarks.pipeline.memory", __doc__)
+    parser.add_argument("--users", type=count, default=10_000_000)
+    parser.add_argument("--items", type=count, default=100_000)
     parser.add_argument("--limits", nargs="+", default=_LIMITS, help="CONNECTORS_MEMORY_LIMIT of each run")
-    parser.add_argument("--skewed", type=int, default=2_000_000, help="users of one item in the mapping")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the inputs, and use them again")
-    given = parser.parse_args()
+    parser.add_argument("--skewed", type=count, default=2_000_000, help="users of one item in the mapping")
+    parser.add_argument("--keep", type=folder, metavar="FOLDER", help="keep the inputs, and use them again")
+    run(parser, measure)
+
+
+def measure(given: argparse.Namespace) -> int:
+    """Run everything under each limit; 1 where a peak is above it."""
     size = Size(given.users, given.items, 25)
-    with ExitStack() as stack:
-        folder = given.keep or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-"))
-        )
-        inputs = inputs_of(folder, size)
-        skewed = stack.enter_context(_skewed(folder, given.skewed))
+    for limit in given.limits:
+        _under(limit)
+    with inputs_of(given.keep, size) as inputs, _skewed(given.skewed) as skewed:
         what = {
             str(size): (inputs, "first"),
             f"one item mapped to {given.skewed:,} users, one user to {MOST_ITEMS:,} items": (
@@ -61,27 +58,35 @@ def main() -> None:
     Console(width=None if os.isatty(1) else 150).print(
         table(title, ("run", "limit", "seconds", "peak memory", ""), rows)
     )
-    sys.exit(int(any(row[-1] for row in rows)))
+    return int(any(row[-1] for row in rows))
+
+
+def _under(limit: str) -> int:
+    """The bytes of a limit, which is then the one of all processes."""
+    os.environ["CONNECTORS_MEMORY_LIMIT"] = limit
+    return read_settings().memory_limit
 
 
 @contextmanager
-def _skewed(folder: Path, users: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="skewed-", dir=folder) as name:
+def _skewed(users: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        say(f"one item mapped to {users:,} users: inputs")
         write_skewed(Path(name), users)
         yield Path(name)
 
 
-def _row(name: str, inputs: Path, run: str, limit: str) -> tuple[str, str, str, str, str]:
+def _row(name: str, inputs: Path, day: str, limit: str) -> tuple[str, str, str, str, str]:
     """Run it once with a bucket of its own."""
-    os.environ["CONNECTORS_MEMORY_LIMIT"] = limit
-    with tempfile.TemporaryDirectory(prefix="bucket-", dir=inputs.parent) as root:
+    say(f"{name}: first run within {limit}")
+    most = _under(limit)
+    with tempfile.TemporaryDirectory() as root:
         bucket = Path(root) / "bucket"
-        if run == "skewed":
+        if day == "skewed":
             shutil.copytree(inputs, bucket, copy_function=os.link)
         else:
             fresh_bucket(inputs, bucket)
-        found = OURS.figures(bucket, "stage", run, "whole")
-    above = found["peak"] > read_settings().memory_limit
+        found = OURS.figures(bucket, "stage", day, "whole")
+    above = found["peak"] > most
     return name, limit, f"{found['seconds']:.1f}", size_text(found["peak"]), "ABOVE" if above else ""
 
 

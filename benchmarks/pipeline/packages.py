@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from personalize_connectors.errors import BadSettings
+
 _CHECKOUT = Path(__file__).parents[2]
 # Stages only look whether these are there.
 _NOWHERE = {"BRAZE_REST_ENDPOINT_URL": "http://127.0.0.1:9", "BRAZE_API_KEY": "benchmark"}
@@ -53,11 +55,29 @@ OURS = Package("ours", _CHECKOUT)
 
 @contextmanager
 def other_package(commit: str) -> Iterator[Package]:
-    """The package of another commit, in a temporary folder; it must have the assets and folders that the benchmark uses."""
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as name:
+    """The package of another commit, in a temporary folder; it must have the assets and folders that the benchmark uses.
+
+    Raises:
+        BadSettings: git cannot give it.
+    """
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        archive = ["git", "-C", str(_CHECKOUT), "archive", commit, "personalize_connectors"]
-        packed = subprocess.run(archive, check=True, stdout=subprocess.PIPE).stdout
+        archive = [
+            "git",
+            "-C",
+            str(_CHECKOUT),
+            "archive",
+            "--end-of-options",
+            commit,
+            "personalize_connectors",
+        ]
+        try:
+            packed = subprocess.run(archive, check=True, capture_output=True).stdout
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            why = getattr(error, "stderr", None) or str(error).encode()
+            raise BadSettings(
+                f"the package of commit {commit!r} cannot be had: {why.decode().strip()}"
+            ) from None
         subprocess.run(["tar", "-x", "-C", name], check=True, input=packed)
         (folder / "benchmarks").symlink_to(_CHECKOUT / "benchmarks")
         yield Package(commit, folder)

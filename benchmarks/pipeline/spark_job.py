@@ -63,7 +63,7 @@ def main() -> None:
     """Prints seconds without those of Spark's start, and those, as JSON."""
     source, metadata, output, *state = sys.argv[1:]
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         builder: Any = SparkSession.builder
         settings = {
             "spark.driver.memory": "4g",

@@ -1,13 +1,14 @@
 """What the platform costs with many past runs, and how that grows: `CONNECTORS_PARTITIONS=list`, SQLite, a local bucket.
 
-    python -m benchmarks.scale [--jobs 200] [--runs 5000 20000 50000]
+    python -m benchmarks.scale [--jobs 200] [--runs 5000 20000 50000] [--rounds 4]
 
 Timed are a tick of the sensor (its evaluation), `personalize-connectors jobs` and `run` (whole processes), the partitions page's query
 in a webserver, and a launch by the webserver, up to where the run is queued. There is an installation of each size, they are measured
-in turns, and of three rounds the least counts, so that what else the machine does meets all sizes alike. The page is asked for when
-Dagster's file is not in memory (Linux is told to drop it), when a partition is new, for which Dagster works out the status of all of
-them again, and when nothing is new. In the end each figure is held against what it shows: of the page that are all past runs, of the
-others the jobs and their last runs, of which there are as many at every size.
+in turns, and of all rounds the least counts, so that what else the machine does meets all sizes alike. What is short is done several
+times in a round, and all but the page from the disk is done once before it is timed. The page is asked for when Dagster's file is not
+in memory (Linux is told to drop it), when a partition is new, for which Dagster works out the status of all of them again, and when
+nothing is new. In the end each figure is held against what it shows: of the page that are all past runs, of the others the jobs and
+their last runs, of which there are as many at every size.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import json
 import os
 import resource
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.command import arguments, count, run, say
 from benchmarks.delivery.figures import table
 from benchmarks.scale.cost import Cost, cost, least
 from benchmarks.scale.history import Past, begin, grow, quietly
@@ -31,19 +33,22 @@ from personalize_connectors.demo.run import emulator
 _CHECKOUT = Path(__file__).parents[2]
 _PAGE = {"assetKey": {"path": ["decorated_recommendations"]}}
 _PARTITIONS, _FROM_DISK = "partitions page", "partitions page, file not in memory"
-_ROUNDS = 3
+_OFTEN, _SOME = 10, 3  # how often in a round, what is short and what is not
 _NOISE = 1.5  # what equal work differs by on a machine that others use
 
 
 def measure(past: Past, runs: int, again: int) -> dict[str, Cost]:
     """The costs of everything, where each job has so many past runs and this was done so often before."""
     environment = _environment(past)
-    ticks = ["benchmarks.scale.tick", str(past.folder), str(past.jobs), str(runs + again)]
+    # Each look at new outputs, and one before they are timed, needs outputs of its own.
+    first = runs + again * (_SOME + 1)
+    ticks = ["benchmarks.scale.tick", str(past.folder), *map(str, (past.jobs, first, _SOME, _OFTEN))]
     ticked = json.loads(quietly(ticks, past.folder, environment).splitlines()[-1])
 
     def command(*words: str) -> Cost:
-        run = ["personalize_connectors.cli", *words]
-        return cost(lambda: quietly(run, past.folder, environment), _processor_of_commands)
+        call = ["personalize_connectors.cli", *words]
+        quietly(call, past.folder, environment)
+        return cost(lambda: quietly(call, past.folder, environment), _processor_of_commands)
 
     figures = {f"sensor: a tick, {name}": Cost(**found) for name, found in ticked.items()} | {
         "personalize-connectors jobs": command("jobs"),
@@ -52,7 +57,8 @@ def measure(past: Past, runs: int, again: int) -> dict[str, Cost]:
     with webserver(past.folder, environment) as server:
         figures |= _pages(past, server, runs)
         _launch(past, server)  # the code server's first
-        return figures | {"launch by the webserver": cost(lambda: _launch(past, server), server.processor)}
+        launch = cost(lambda: _launch(past, server), server.processor, _OFTEN)
+        return figures | {"launch by the webserver": launch}
 
 
 def _processor_of_commands() -> float:
@@ -69,16 +75,15 @@ def _pages(past: Past, server: Webserver, runs: int) -> dict[str, Cost]:
         if len(shown) < past.jobs * runs:
             raise RuntimeError(f"the page shows {len(shown):,} of {past.jobs * runs:,} past runs")
 
-    def after(*before: Callable[[], None]) -> Cost:
-        for each in before:
-            each()
-        return cost(page, server.processor)
+    def from_disk() -> None:
+        past.forget_statuses()
+        past.drop_from_memory()
 
     page()
     return {
-        _FROM_DISK: after(past.forget_statuses, past.drop_from_memory),
-        f"{_PARTITIONS}, a partition is new": after(past.forget_statuses),
-        f"{_PARTITIONS}, nothing new": after(),
+        _FROM_DISK: cost(page, server.processor, before=from_disk),
+        f"{_PARTITIONS}, a partition is new": cost(page, server.processor, _SOME, past.forget_statuses),
+        f"{_PARTITIONS}, nothing new": cost(page, server.processor, _OFTEN),
     }
 
 
@@ -98,6 +103,9 @@ def show(console: Console, jobs: int, sizes: Sequence[int], found: Sequence[dict
     rows = [[name, *(str(figures[name]) for figures in found)] for name in found[0]]
     title = f"{jobs} jobs, partitions as a list: seconds by the clock (of a processor)"
     console.print(table(title, ["past runs", *(f"{size:,}" for size in sizes)], rows))
+    if len(sizes) == 1:
+        console.print("One size shows no growth: give --runs several.")
+        return
     console.print(
         f"Growth of the processor's time, from the disk of the clock's; more than {_NOISE} times what is shown is faster:"
     )
@@ -113,36 +121,37 @@ def verdict(name: str, first: Cost, last: Cost, runs: float) -> str:
     return f"{word:<13} {name}: x {growth:.1f} for x {shown:.0f} of what it shows"
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.scale",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument(
-        "--runs", type=int, nargs="+", default=[5_000, 20_000, 50_000], help="past runs, of all jobs"
-    )
-    given = parser.parse_args()
+def compare(given: argparse.Namespace) -> None:
+    """Make an installation of each size, measure them in turns, and show what was found."""
+    jobs = given.jobs
+    of_each = sorted({max(size // jobs, 1) for size in given.runs})  # past runs of each job
+    sizes = [(Past(Path(tempfile.gettempdir(), str(runs)), jobs), runs) for runs in of_each]
     rounds: list[list[dict[str, Cost]]] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-") as folder,
-        emulator(),
-        Console(stderr=True).status("past runs") as status,
-    ):
-        sizes = [(Past(Path(folder, str(size)), given.jobs), size // given.jobs) for size in given.runs]
+    with emulator():
         for past, runs in sizes:
-            status.update(f"{past.jobs * runs:,} past runs: made")
+            say(f"{jobs * runs:,} past runs of {jobs} jobs are made")
             begin(past, _environment(past))
             grow(past, 0, runs)
-        for again in range(_ROUNDS):
-            status.update(f"round {again + 1}")
-            rounds.append([measure(past, runs, again) for past, runs in sizes])
+        for again in range(given.rounds):
+            rounds.append([])
+            for past, runs in sizes:
+                say(f"round {again + 1} of {given.rounds}: {jobs * runs:,} past runs")
+                rounds[-1].append(measure(past, runs, again))
     found = [
         {name: least([each[name] for each in size]) for name in size[0]} for size in zip(*rounds, strict=True)
     ]
-    show(Console(width=None if os.isatty(1) else 150), given.jobs, given.runs, found)
+    show(Console(width=None if os.isatty(1) else 150), jobs, [jobs * runs for runs in of_each], found)
+
+
+def main() -> None:
+    """The command."""
+    parser = arguments("benchmarks.scale", __doc__)
+    parser.add_argument("--jobs", type=count, default=200)
+    parser.add_argument(
+        "--runs", type=count, nargs="+", default=[5_000, 20_000, 50_000], help="past runs, of all jobs"
+    )
+    parser.add_argument("--rounds", type=count, default=4)
+    run(parser, compare)
 
 
 if __name__ == "__main__":

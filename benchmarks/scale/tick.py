@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 
 import dagster as dg
@@ -16,8 +17,10 @@ from benchmarks.ticks import ticking
 
 
 def main() -> None:
-    """`FOLDER JOBS NUMBER`; prints the costs of a tick that finds nothing new, and of one that finds output NUMBER of 20 jobs."""
-    past, number = Past(Path(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
+    """`FOLDER JOBS FIRST NEW NOTHING`: prints the costs of so many ticks that find outputs of 20 jobs, from FIRST + 1 on, or nothing."""
+    past = Past(Path(sys.argv[1]), int(sys.argv[2]))
+    first, new, nothing = map(int, sys.argv[3:])
+    jobs, numbers = range(min(past.jobs, 20)), count(first)
     evaluate, cursor = ticking(), past.folder / "cursor"
 
     with dg.DagsterInstance.get() as instance:
@@ -27,14 +30,23 @@ def main() -> None:
             cursor.write_text(data.cursor or "")
             return len(data.run_requests or [])
 
-        while tick():
-            pass
-        nothing = cost(tick, time.process_time)
-        jobs = range(min(past.jobs, 20))
-        for job in jobs:
-            past.put_output(past.run(job, number))
-        new = cost(tick, time.process_time)
-    print(json.dumps({"nothing new": asdict(nothing), f"{len(jobs)} new outputs": asdict(new)}))
+        def settle() -> None:
+            while tick():
+                pass
+
+        def land() -> None:
+            settle()
+            number = next(numbers)
+            for job in jobs:
+                past.put_output(past.run(job, number))
+
+        land()  # what the first tick of a process does once is not timed
+        settle()
+        costs = {
+            "nothing new": cost(tick, time.process_time, nothing),
+            f"{len(jobs)} new outputs": cost(tick, time.process_time, new, land),
+        }
+    print(json.dumps({name: asdict(found) for name, found in costs.items()}))
 
 
 if __name__ == "__main__":

@@ -11,47 +11,39 @@ seed and the number of runs; where exactly a kill hits is up to the machine. Exi
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.command import arguments, count, folder, run
 from benchmarks.soak.chain import Chain, soak
 from benchmarks.soak.figures import show
 from benchmarks.soak.ledger import Violation
+from personalize_connectors.errors import BadSettings
 
 _PUNCTUAL_SHARE = 0.6
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        prog="python -m benchmarks.soak",
-    )
-    parser.add_argument("--runs", type=int, default=200)
+    parser = arguments("benchmarks.soak", __doc__)
+    parser.add_argument("--runs", type=count, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--users", type=int, default=1500)
-    parser.add_argument("--folder", type=Path, help="Where to work, and to leave everything.")
-    given = parser.parse_args()
-    if given.folder:
-        given.folder.mkdir(parents=True, exist_ok=True)
-        sys.exit(_soak(given, given.folder.resolve()))
-    with tempfile.TemporaryDirectory(prefix="personalize-connectors-soak-") as folder:
-        sys.exit(_soak(given, Path(folder)))
+    parser.add_argument("--users", type=count, default=1500)
+    parser.add_argument("--folder", type=folder, help="where to work, and to leave the buckets; an empty one")
+    run(parser, soak_all)
 
 
-def _soak(given: argparse.Namespace, folder: Path) -> int:
-    scratch = folder / "scratch"  # what is killed leaves its temporary files
-    scratch.mkdir(exist_ok=True)
-    os.environ["TMPDIR"] = str(scratch)
+def soak_all(given: argparse.Namespace) -> int:
+    """Soak both chains; 1 with the first violation."""
+    place = given.folder or Path(tempfile.mkdtemp())
+    if any(place.iterdir()):
+        raise BadSettings(f"--folder {place} is not empty: a soak begins with nothing")
     started = time.monotonic()
     punctual = round(given.runs * _PUNCTUAL_SHARE)
     chains = [
-        Chain("at once", punctual, given.seed, given.users, folder / "at_once"),
-        Chain("late", given.runs - punctual, given.seed, given.users, folder / "late", apply_delay=2.0),
+        Chain("at once", punctual, given.seed, given.users, place / "at_once"),
+        Chain("late", given.runs - punctual, given.seed, given.users, place / "late", apply_delay=2.0),
     ]
     ledgers = {}
     for chain in chains:

@@ -21,6 +21,7 @@ from typing import Any
 
 import dagster as dg
 
+from benchmarks.command import unheard
 from personalize_connectors.allowance import Allowance
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.runs import execute
@@ -65,7 +66,8 @@ def run_forked(run: JobRun, environment: Mapping[str, str], meanwhile: Meanwhile
     receiver, sender = _SERVER.Pipe(duplex=False)
     process = _SERVER.Process(target=_execute, args=(sender, run.key, dict(environment)))
     started = time.monotonic()
-    process.start()
+    with unheard():
+        process.start()
     sender.close()
 
     def ended(seconds: float) -> bool:
@@ -93,7 +95,11 @@ def run_command(run: JobRun, environment: Mapping[str, str], home: Path, meanwhi
     with (
         log.open("wb") as file,
         subprocess.Popen(
-            [*command, "--allow-user-drop", "--allow-removals"], env=variables, stdout=file, stderr=file
+            [*command, "--allow-user-drop", "--allow-removals"],
+            env=variables,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
         ) as process,
     ):
 

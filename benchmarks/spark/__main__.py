@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,8 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pipeline.inputs import Size, fresh_bucket, write_inputs
+from benchmarks.command import arguments, count, folder, require_spark, run, say
+from benchmarks.pipeline.inputs import Size, fresh_bucket, inputs_of
 from benchmarks.pipeline.packages import OURS
 from personalize_connectors_tests.spark.local_cluster import Size as Processes
 from personalize_connectors_tests.spark.local_cluster import connect_server, local_cluster
@@ -49,55 +49,48 @@ class Day:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.spark",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--users", type=int, nargs="+", default=[1_000_000, 5_000_000])
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--length", type=int, default=25, help="items in a list")
+    parser = arguments("benchmarks.spark", __doc__)
+    parser.add_argument("--users", type=count, nargs="+", default=[1_000_000, 5_000_000])
+    parser.add_argument("--items", type=count, default=100_000)
+    parser.add_argument("--length", type=count, default=25, help="items in a list")
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep the inputs there, and use them again"
+        "--keep", type=folder, metavar="FOLDER", help="keep the inputs there, and use them again"
     )
-    given = parser.parse_args()
-    console, progress = Console(width=None if os.isatty(1) else 110), Console(stderr=True)
+    run(parser, compare)
+
+
+def compare(given: argparse.Namespace) -> None:
+    """Measure every size on one machine and on Spark, and show it."""
+    require_spark("spark")
+    console = Console(width=None if os.isatty(1) else 110)
     for users in given.users:
         size = Size(users, given.items, given.length)
-        with ExitStack() as stack:
-            status = stack.enter_context(progress.status("inputs"))
-            scratch = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="personalize-connectors-bench-"))
-            )
-            inputs = (given.keep or scratch) / f"{users}-{given.items}-{given.length}"
-            if not inputs.exists():
-                write_inputs(inputs, size)
-            found = {}
-            status.update(f"{size}: one machine")
-            found["one machine"] = _days(inputs, scratch, {})
+        with inputs_of(given.keep, size) as inputs:
+            found = {"one machine": _days(inputs, f"{size}, one machine", {})}
             for workers in _WORKERS:
-                status.update(f"{size}: {workers} on Spark")
-                found[f"Spark, {workers}"] = _on_spark(inputs, scratch, workers)
+                found[f"Spark, {workers}"] = _on_spark(inputs, f"{size}, {workers} on Spark", workers)
         console.print(_table(size, found))
 
 
-def _on_spark(inputs: Path, scratch: Path, workers: int) -> dict[str, Day]:
+def _on_spark(inputs: Path, what: str, workers: int) -> dict[str, Day]:
     processes = Processes(workers, cores=1, pinned=True, daemon="2g", executor="2g", java="-XX:+UseSerialGC")
+    say(f"{what}: the cluster starts")
     with (
-        tempfile.TemporaryDirectory(dir=scratch) as folder,
-        local_cluster(Path(folder), size=processes) as cluster,
+        tempfile.TemporaryDirectory() as scratch,
+        local_cluster(Path(scratch), size=processes) as cluster,
         connect_server(cluster) as server,
     ):
         environment = {"CONNECTORS_ENGINE": "spark", "SPARK_REMOTE": server.address}
-        return _days(inputs, scratch, environment, server.web)
+        return _days(inputs, what, environment, server.web)
 
 
-def _days(inputs: Path, scratch: Path, environment: Mapping[str, str], web: str = "") -> dict[str, Day]:
+def _days(inputs: Path, what: str, environment: Mapping[str, str], web: str = "") -> dict[str, Day]:
     """The days one after the other in a bucket of their own."""
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        root, found, before = Path(folder) / "bucket", {}, 0
+    with tempfile.TemporaryDirectory() as scratch:
+        root, found, before = Path(scratch) / "bucket", {}, 0
         fresh_bucket(inputs, root)
         for day in _DAYS:
+            say(f"{what}: {day} run")
             seconds = _seconds(root, day, environment)
             after = _shuffled(web) if web else 0
             found[day] = Day(seconds, after - before)

@@ -6,9 +6,10 @@ from benchmarks.pipeline.command import Wall
 from benchmarks.pipeline.floor import floor
 from benchmarks.pipeline.inputs import DAYS, JOB, Size, fresh_bucket, output_folder, write_inputs
 from benchmarks.pipeline.measure import Measured
-from benchmarks.pipeline.packages import OURS
+from benchmarks.pipeline.packages import OURS, other_package
 from benchmarks.pipeline.show import targets
 from personalize_connectors import layout
+from personalize_connectors.errors import BadSettings
 
 SIZE = Size(users=40, items=10, length=3)
 
@@ -57,18 +58,58 @@ def test_a_whole_day_runs_and_has_a_floor(bucket):
     assert found["text"] > 40 * 3 * 100
 
 
-def test_a_target_is_reached_by_the_median_of_the_rounds():
-    """A figure of several rounds is their median, and the growth is that of ten times the users."""
-    found = []
-    for users, seconds in ((100, (1.0, 2.0, 9.0)), (1000, (20.0, 21.0, 90.0))):
-        walls = [Wall(13.0, 9.0)]
-        measured = Measured(Size(users, 10, 3), commands=walls, few=walls)
-        for day in DAYS:
-            measured.runs["ours", day, "whole"] = [{"seconds": second, "peak": 1 << 30} for second in seconds]
-            measured.floors[day] = [{"read_seconds": 0.5, "write_seconds": 0.5, "threads_seconds": 0.4}]
-        found.append(measured)
-    reached = {target.figure: (target.found, target.reached) for target in targets(found)}
-    assert reached["    of which Dagster and imports"] == ("4.0 s", True)
-    assert reached["first run, from 100 to 1,000 users"] == ("10.5 x", True)
-    assert reached["first run against its floor, 100 users x 3 of 10 items x 6 fields"] == ("2.0 x", True)
-    assert reached["first run against its floor, 1,000 users x 3 of 10 items x 6 fields"] == ("21.0 x", False)
+def _measured(users, seconds, length=25, peak=1 << 30):
+    walls = [Wall(13.0, 9.0)]
+    measured = Measured(Size(users, 10, length), commands=walls, few=walls)
+    for day in DAYS:
+        measured.runs["ours", day, "whole"] = [{"seconds": second, "peak": peak} for second in seconds]
+        measured.floors[day] = [{"read_seconds": 0.5, "write_seconds": 0.5, "threads_seconds": 0.4}]
+        measured.spark[day] = [{"seconds": 31.0}]
+    return measured
+
+
+def _verdicts(*found):
+    return [(target.figure.split(",")[0].strip(), target.found, target.verdict) for target in targets(found)]
+
+
+def test_a_target_is_judged_by_the_median_of_the_rounds_at_the_size_it_is_for():
+    """A figure of several rounds is their median; memory and growth are for ten million users, all else for one million."""
+    found = _measured(1_000_000, (1.0, 2.0, 9.0)), _measured(10_000_000, (20.0, 21.0, 90.0), peak=5 << 30)
+    assert _verdicts(*found) == [
+        ("first run against plain PySpark", "15.5 x", "reached"),
+        ("normal run against plain PySpark", "15.5 x", "NOT REACHED"),
+        ("quiet day by the command", "13.0 s", "NOT REACHED"),
+        ("of which Dagster and imports", "4.0 s", "reached"),
+        ("first run against its floor", "2.0 x", "reached"),
+        ("peak memory", "1,024 MiB", "not judged at this size"),
+        ("first run against plain PySpark", "1.5 x", "not judged at this size"),
+        ("normal run against plain PySpark", "1.5 x", "not judged at this size"),
+        ("quiet day by the command", "13.0 s", "not judged at this size"),
+        ("of which Dagster and imports", "4.0 s", "not judged at this size"),
+        ("first run against its floor", "21.0 x", "not judged at this size"),
+        ("peak memory", "5,120 MiB", "NOT REACHED"),
+        ("first run", "10.5 x", "reached"),
+        ("a run of 10 users by the command", "13.0 s", "NOT REACHED"),
+    ]
+
+
+@pytest.mark.parametrize(("users", "length"), [(1_000_000, 10), (100_000, 25), (10_000_000, 100)])
+def test_at_another_size_only_the_run_of_ten_users_is_judged(users, length):
+    """The run of ten users is of the same size always."""
+    verdicts = [verdict for _, _, verdict in _verdicts(_measured(users, (1.0,), length))]
+    assert verdicts == ["not judged at this size"] * 6 + ["NOT REACHED"]
+
+
+def test_growth_between_other_sizes_is_shown_and_not_judged():
+    """Ten times the users of any size is a figure, and no target."""
+    *_, growth, _ = _verdicts(_measured(100, (1.0,)), _measured(1_000, (20.0,)))
+    assert growth == ("first run", "20.0 x", "not judged at this size")
+
+
+def test_the_package_of_a_commit_that_is_not_there_cannot_be_had():
+    """The commit is named, with what git says."""
+    with (
+        pytest.raises(BadSettings, match="the package of commit 'no-such-commit' cannot be had: "),
+        other_package("no-such-commit"),
+    ):
+        pass

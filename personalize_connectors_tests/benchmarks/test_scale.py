@@ -4,6 +4,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from benchmarks.scale.__main__ import verdict
+from benchmarks.scale.cost import Cost, cost
 from benchmarks.scale.history import Past, begin, grow
 from personalize_connectors.demo.run import emulator
 from personalize_connectors.past_runs import past_runs
@@ -32,3 +34,25 @@ def test_past_runs_look_as_if_each_had_been_run(past):
         ):
             assert (newest.run_at, newest.status) == (past.run(job, 2).run, "success")
             assert (newest.users, newest.accepted) == (1, 1)
+
+
+def test_a_cost_of_several_times_is_the_mean_of_the_processor_without_what_comes_before():
+    """The processor's seconds are shared out among the times, and those of what goes before each are nobody's."""
+    used = iter([1.0, 1.25, 2.0, 2.75])
+    done = []
+    found = cost(lambda: done.append("work"), lambda: next(used), 2, lambda: done.append("before"))
+    assert (found.processor, done) == (0.5, ["before", "work", "before", "work"])
+
+
+@pytest.mark.parametrize(
+    ("name", "processor", "word"),
+    [
+        ("personalize-connectors jobs", 1.5, "holds"),
+        ("personalize-connectors jobs", 1.6, "grows faster"),
+        ("partitions page, nothing new", 15.0, "holds"),
+        ("partitions page, nothing new", 15.1, "grows faster"),
+    ],
+)
+def test_only_the_partitions_page_may_grow_with_the_past_runs(name, processor, word):
+    """With ten times the past runs the page shows ten times as much, and all else as much as before."""
+    assert verdict(name, Cost(1, 1), Cost(99, processor), 10).startswith(f"{word} ")

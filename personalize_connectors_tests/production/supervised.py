@@ -1,15 +1,14 @@
 """Processes that are started again when they die, as `restart: always` does, and that can be killed as a container is."""
 
 import os
-import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
+from personalize_connectors_tests.server_process import kill_tree, start
 
 
 @dataclass
@@ -40,16 +39,8 @@ class Supervised:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def _start(self, name: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                self.commands[name],
-                env=self.environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        log = self.folder / f"{name}.log"
+        self.running[name] = start(self.commands[name], log, self.environment)
         self.starts[name] = self.starts.get(name, 0) + 1
 
     def watch(self) -> None:
@@ -59,22 +50,6 @@ class Supervised:
                 for name, process in self.running.items():
                     if process.poll() is not None:
                         self._start(name)
-
-
-def kill_tree(process: subprocess.Popen) -> None:
-    """Kill a process with all its descendants, also those in sessions of their own, as the end of a container does.
-
-    All are gone when it returns: what is started next finds its ports and shared memory free.
-    """
-    killed = []
-    with suppress(psutil.NoSuchProcess):
-        of_it = psutil.Process(process.pid)
-        killed = of_it.children(recursive=True)
-        for each in [*killed, of_it]:
-            with suppress(psutil.NoSuchProcess):
-                each.send_signal(signal.SIGKILL)
-    process.wait()
-    psutil.wait_procs(killed, timeout=10)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import requests
 
 from personalize_connectors_tests.ports import free_ports
-from personalize_connectors_tests.production.supervised import kill_tree
+from personalize_connectors_tests.server_process import kill_tree, start
 from personalize_connectors_tests.until import until
 
 _HERE = "127.0.0.1"
@@ -75,16 +75,8 @@ class LocalCluster:
 
     def start(self, name: str, program: str, *arguments: str, before: Sequence[str] = ()) -> None:
         """Start a program of Spark's."""
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.started[name] = subprocess.Popen(
-                [*before, str(home() / "bin" / program), *arguments],
-                env=self.environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        command = [*before, str(home() / "bin" / program), *arguments]
+        self.started[name] = start(command, self.folder / f"{name}.log", self.environment)
 
     def add_worker(self, name: str) -> None:
         """Start a worker, and wait until the master knows it."""
