@@ -67,6 +67,7 @@ def main() -> None:
         builder: Any = SparkSession.builder
         settings = {
             "spark.driver.memory": "4g",
+            "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={scratch}",  # where it is removed, also when it is killed
             "spark.local.dir": scratch,
             "spark.sql.session.timeZone": "UTC",
             "spark.ui.enabled": "false",

@@ -140,7 +140,8 @@ def settings(cluster: LocalCluster) -> dict[str, str]:
         "spark.executor.memory": cluster.size.executor,
         "spark.driver.host": _HERE,
         "spark.driver.bindAddress": _HERE,
-        "spark.driver.extraJavaOptions": cluster.size.java,
+        # What is killed leaves its temporary files: there.
+        "spark.driver.extraJavaOptions": f"{cluster.size.java} -Djava.io.tmpdir={cluster.folder}",
         "spark.executor.extraJavaOptions": cluster.size.java,
         "spark.executor.cores": "1",
         "spark.cores.max": str(cluster.size.workers),
