@@ -13,6 +13,7 @@ from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -21,6 +22,9 @@ import pyarrow as pa
 Fields = dict[str, Any]
 # What is delivered of an item, and the values that break a rule: the rule, and the field.
 Payload = Callable[[Fields], tuple[bytes, Sequence[tuple[str, str]]]]
+
+# Each text that orjson writes takes some kilobytes until it is in a column.
+_AT_ONCE = 4096
 
 # A number this long may not fit 64 bits; orjson would round it.
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -56,10 +60,13 @@ def render(items: Iterable[tuple[str, str | None]], selection: Selection, payloa
     `document` is the item as it stands in the decorated record, `payload` what the connector delivers of it, `digest` 96 bits
     of MD5 over that as text (what the fingerprint of a user is made of), and `findings` what breaks the connector's rules.
     """
-    rows = [_rendered(item_id, line, selection, payload) for item_id, line in items]
-    columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-    return pa.table(arrays, schema=SCHEMA)
+    waiting, batches = iter(items), []
+    while some := list(islice(waiting, _AT_ONCE)):
+        rows = [_rendered(item_id, line, selection, payload) for item_id, line in some]
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
+        batches.append(pa.record_batch(arrays, schema=SCHEMA))
+    return pa.Table.from_batches(batches, SCHEMA).combine_chunks()
 
 
 def _rendered(item_id: str, line: str | None, selection: Selection, payload: Payload) -> tuple[Any, ...]:

@@ -11,8 +11,8 @@ import orjson
 
 from personalize_connectors.engine.scratch import most_bytes, scratch_folder
 
-# Arrow slices in flight need room beside DuckDB's own buffers.
-_SHARE = 0.6
+# Of the limit DuckDB gets what Python, item documents and Arrow's slices in flight leave, of a large one no more than a share.
+_SHARE, _BESIDE, _LEAST = 0.6, 1 << 30, 256 << 20
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def open_session(memory_limit: int) -> Iterator[duckdb.DuckDBPyConnection]:
     with scratch_folder() as scratch:
         connection = duckdb.connect(config={"autoload_known_extensions": False})
         try:
-            connection.execute("SET memory_limit = ?", [f"{int(memory_limit * _SHARE)}B"])
+            connection.execute("SET memory_limit = ?", [f"{_of_duckdb(memory_limit)}B"])
             connection.execute("SET temp_directory = ?", [str(scratch)])
             connection.execute("SET max_temp_directory_size = ?", [f"{most_bytes(scratch)}B"])
             connection.execute("SET TimeZone = 'UTC'")
@@ -33,6 +33,10 @@ def open_session(memory_limit: int) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def _of_duckdb(memory_limit: int) -> int:
+    return max(min(int(memory_limit * _SHARE), memory_limit - _BESIDE), _LEAST)
 
 
 def _is_json(text: str) -> bool:
