@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from math import ceil
 
 from rich.console import Console
 
+from benchmarks.command import arguments as command_arguments
+from benchmarks.command import count
 from benchmarks.delivery.figures import table
 from personalize_connectors.connectors.braze.settings import CONTRACTS
 from personalize_connectors.retention import Retention
@@ -44,9 +47,11 @@ Rows = Iterator[list[str]]
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser("python -m benchmarks.sizing", allow_abbrev=False)
+    parser = command_arguments("benchmarks.sizing", __doc__)
     parser.add_argument("--users", type=count, default=100_000_000)
-    parser.add_argument("--changed", type=share, default=0.05, help="share of users to send on a normal day")
+    parser.add_argument(
+        "--changed", type=share, default=0.05, help="share of users to send on a normal day, from 0 to 1"
+    )
     parser.add_argument("--contract", choices=CONTRACTS, default="points-2026", help="with Braze")
     parser.add_argument("--hourly", type=count, help="requests an hour, where the contract says that")
     parser.add_argument("--cores", type=count, default=64, help="of a Spark cluster")
@@ -54,6 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--at-once", type=count, default=8, help="runs at once, each with a processor")
     parser.add_argument("--sensor-seconds", type=count, default=30, help="CONNECTORS_SENSOR_SECONDS")
     given = parser.parse_args(arguments)
+    if not CONTRACTS[given.contract].windows and not given.hourly:
+        parser.error(f"--contract {given.contract} has its own limit for each customer: --hourly says which")
     console = Console(width=110)
     if given.jobs:
         title = f"{given.jobs:,} jobs of {given.users / given.jobs:,.0f} users, each with a run a day"
@@ -76,7 +83,7 @@ def _one_run(given: argparse.Namespace, days: list[float]) -> Rows:
     yield row("requests to S3, at most", (S3_A_USER, 0))
     yield row(f"one machine of {PROCESSORS} processors", (both[0], both[1]), "time")
     yield row(f"Spark, {given.cores} cores as fast as these", (spark[0], spark[1]), "time")
-    yield row("shuffled on Spark", SHUFFLED, "bytes")
+    yield row("shuffled on Spark, ids of 10 signs", SHUFFLED, "bytes")
     yield row("users to send", (0, 1))
     each = 1 / limits.records
     yield row("requests to Braze", (0, each))
@@ -119,18 +126,12 @@ def _jobs(given: argparse.Namespace) -> Rows:
     yield ["partitions that housekeeping keeps", f"{given.jobs * Retention().partitions.days:,}"]
 
 
-def count(text: str) -> int:
-    """A number from 1 on as it is written in a command."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
 def share(text: str) -> float:
-    """A share as it is written in a command."""
-    if not 0 <= float(text) <= 1:
-        raise ValueError
-    return float(text)
+    """An argument that is a share."""
+    with suppress(ValueError):
+        if 0 <= (found := float(text)) <= 1:
+            return found
+    raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1, such as 0.05")
 
 
 def _at(figures: tuple[float, float], changed: float) -> float:

@@ -50,7 +50,8 @@ def test_the_sizing_calculates_with_the_bytes_that_are_shown():
 
 
 @pytest.mark.parametrize(
-    "given", ["--users 0", "--jobs -1", "--changed 1.5", "--contract yearly", "--cores many"]
+    "given",
+    ["--users 0", "--jobs -1", "--changed 1.5", "--contract yearly", "--contract mau-2026", "--cores many"],
 )
 def test_a_sizing_of_nothing_is_refused(given, capsys):
     """What cannot be is told in a line."""

@@ -20,7 +20,8 @@ from personalize_connectors.spark.root import Root
 from personalize_connectors.spark.work import OF_SPARK, pieces, table, understood
 
 _PACKAGE = "personalize-connectors"
-_PORT, _SECONDS = 15002, 10
+_PORT, _MASTER_PORT, _SECONDS = 15002, 7077, 10
+_STANDALONE = "spark://"
 _TASKS = 4
 
 # The sessions of this process: the stages of a run are worked out in one process, and the workers keep what they need for one session.
@@ -58,8 +59,7 @@ def open_spark(cluster: Cluster) -> Iterator[SparkSession]:
     Raises:
         ClusterFailed: nobody answers.
     """
-    if cluster.connect:
-        _knock(cluster)
+    _knock(cluster)
     with understood(), _installed():
         builder = SparkSession.builder.appName("personalize_connectors")
         if cluster.of_this_job:
@@ -87,15 +87,29 @@ def _installed() -> Iterator[None]:
 
 
 def _knock(cluster: Cluster) -> None:
-    """Spark's client tries for ten minutes; where a proxy stands between, only it can tell."""
-    address = urlsplit(cluster.address)
+    """Spark's clients try for minutes, and one of them does not say why; where a proxy stands between, only it can tell."""
+    if cluster.connect and not getproxies():
+        what, variable, port, addresses = "Connect server", "SPARK_REMOTE", _PORT, [cluster.address]
+    elif cluster.address.startswith(_STANDALONE):
+        # Several masters stand one behind the other: spark://one:7077,two:7077.
+        masters = cluster.address.removeprefix(_STANDALONE).split(",")
+        what, variable, port = "master", "SPARK_MASTER", _MASTER_PORT
+        addresses = [_STANDALONE + master for master in masters]
+    else:
+        return
+    found = [_refusal(address, port) for address in addresses]
+    if all(found):
+        raise ClusterFailed(f"no Spark {what} answers at {cluster.name} ({variable}): {found[0]}")
+
+
+def _refusal(address: str, port: int) -> str:
+    """Why nobody answers at an address; nothing where somebody does."""
     try:
-        if not getproxies():
-            socket.create_connection((address.hostname or "", address.port or _PORT), _SECONDS).close()
-    except OSError as error:
-        raise ClusterFailed(
-            f"no Spark Connect server answers at {cluster.name} (SPARK_REMOTE): {error}"
-        ) from None
+        place = urlsplit(address)
+        socket.create_connection((place.hostname or "", place.port or port), _SECONDS).close()
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True)

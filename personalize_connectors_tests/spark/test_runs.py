@@ -136,16 +136,31 @@ def test_workers_must_see_the_bucket(both, tmp_path):
         probe(both.spark.spark, Root(str(tmp_path / "nowhere"), ()))
 
 
-def test_nobody_answers(session, tmp_path):
-    """Where no server answers, one line says where it was looked for, without what stands behind the port."""
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        (
+            "sc://127.0.0.1:{0}/;token=secret",
+            r"no Spark Connect server answers at sc://127.0.0.1:{0}/ \(SPARK_REMOTE\)",
+        ),
+        (
+            "spark://127.0.0.1:{0}",
+            r"no Spark master answers at spark://127.0.0.1:{0} \(SPARK_MASTER\): .*refused",
+        ),
+        (
+            "spark://127.0.0.1:{0},127.0.0.1:{0}",
+            r"no Spark master answers at spark://127.0.0.1:{0},127.0.0.1:{0} ",
+        ),
+    ],
+)
+def test_nobody_answers(session, tmp_path, address, told):
+    """Where nobody answers, one line says where it was looked for, without what stands behind the port."""
     from personalize_connectors.spark.engine import open_cluster
 
     (port,) = free_ports(1)
-    cluster = Cluster(f"sc://127.0.0.1:{port}/;token=secret", 0)
+    cluster = Cluster(address.format(port), 0)
     with (
-        pytest.raises(
-            ClusterFailed, match=f"no Spark Connect server answers at sc://127.0.0.1:{port}/ "
-        ) as failed,
+        pytest.raises(ClusterFailed, match=told.format(port)) as failed,
         open_cluster(cluster, open_storage(str(tmp_path)), session),
     ):
         pass
