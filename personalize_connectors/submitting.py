@@ -78,7 +78,7 @@ def _end(context: dg.AssetExecutionContext, jobs: Jobs, job: str) -> Ended:
     """Wait for the end of a job."""
     pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
     while (ended := _look(context, jobs, job)) is None:
-        time.sleep(next(pauses))
+        time.sleep(next(pauses))  # AWS tells the end of a job to nobody who does not ask
     return ended
 
 

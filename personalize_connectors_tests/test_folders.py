@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize_connectors.engine.frame import Beside, Frame, Lines
+from personalize_connectors.engine.frame import Frame, Lines
 from personalize_connectors.errors import NotFound
 from personalize_connectors.folders import open_folder, write_frames, write_parts
 from personalize_connectors.storage import open_storage
@@ -274,30 +274,3 @@ def test_rows_that_others_wrote_are_part_of_a_frame(storage):
     folder = write_frames(storage, [frame(ROWS[:1], spread=spread)])["stage"]
     assert sorted(row["user"] for row in folder.scan().to_table().to_pylist()) == ["", 'q"', "zoë", "zoë"]
     assert len(files_below(storage.local)) == 3
-
-
-def users_of(rows):
-    """The users of some rows, without those of no name."""
-    named = [user for user in rows["user"].to_pylist() if user]
-    return pa.record_batch([pa.array(named, pa.string())], names=["user"])
-
-
-def test_writes_for_a_later_stage_in_the_same_pass(storage):
-    """Rows for a later stage are no part of the folder, do not make that stage complete, and are told until they are gone."""
-    beside = Beside(pa.schema([("user", pa.string())]), "later", "made", users_of)
-    folder = write_frames(storage, [frame(ROWS, beside=beside)])["stage"]
-    ((path, file),) = folder.beside
-    table = storage.dataset([f"{path}/{file['name']}"]).to_table()
-    assert (path, file["frame"], file["rows"], folder.rows) == ("later", "made", 2, 3)
-    assert table.to_pylist() == [{"user": "zoë"}, {"user": 'q"'}]
-    with pytest.raises(NotFound):
-        open_folder(storage, "later")
-    storage.remove(f"{path}/{file['name']}")
-    assert folder.beside == []
-
-
-def test_rows_for_a_later_stage_can_be_none(storage):
-    """Where none of a frame's rows are for the later stage, its file holds none."""
-    beside = Beside(pa.schema([("user", pa.string())]), "later", "made", users_of)
-    folder = write_frames(storage, [frame(ROWS[2:], beside=beside)])["stage"]
-    assert [(path, file["rows"]) for path, file in folder.beside] == [("later", 0)]

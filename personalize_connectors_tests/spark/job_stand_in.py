@@ -116,7 +116,7 @@ def _body(request: dict[str, Any]) -> Any:
 
 def _set_state(service: str, state: str) -> None:
     region = "us-east-1" if service == "emr" else KEYS["AWS_REGION"]  # where moto's server has all of EMR
-    backend = get_backend(service.replace("-", ""))["123456789012"][region]  # type: ignore[call-overload]
+    backend = get_backend(service.replace("-", ""))["123456789012"][region]  # type: ignore[call-overload] # moto lists its services by name
     if service == "glue":
         backend.jobs[JOB].job_runs[-1].status = state
     elif service == "emr":
