@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from personalize_connectors.connectors.protocol import Fields, Renderer
 from personalize_connectors.connectors.rows import column, item_codes, marked
-from personalize_connectors.engine.gather import gather, joined, json_strings, lengths, surrounded
+from personalize_connectors.engine.gather import (
+    between,
+    first_apart,
+    gather,
+    json_strings,
+    lengths,
+    surrounded,
+)
 from personalize_connectors.engine.item_documents import dump
 
 # They begin with a code point that Unicode keeps out of all texts.
@@ -24,16 +32,17 @@ def list_renderer(documents: pa.Table, record: Fields) -> Renderer:
     In the place of `USER` stands the user's id, in that of `ITEMS` the array of the payloads of the user's items.
     """
     before, rest = _around(USER, record)
-    between, after = rest.split(_text(ITEMS))
+    middle, after = rest.split(_text(ITEMS))
     known, payloads = column(documents, "item_id"), column(documents, "payload")
-    comma, end, first = range(len(payloads), len(payloads) + 3)
-    fixed = pa.array([",", f"]{after},"])
+    later, tail = surrounded(",", payloads, ""), pa.array([f"]{after},"])
 
     def render(users: pa.RecordBatch) -> pa.LargeBinaryArray:
-        begun = surrounded(before, json_strings(users["user_id"]), f"{between}[")
-        pieces = pa.concat_arrays([payloads, fixed, begun])
-        codes, counts, rows = item_codes(users, known), lengths(users["items"]), np.arange(len(users))
-        return gather(pieces, *joined(first + rows, codes, counts, comma, np.full(len(users), end)))
+        first, entries, others = first_apart(payloads, item_codes(users, known), lengths(users["items"]))
+        names = json_strings(users["user_id"])
+        heads = pc.binary_join_element_wise(before, names, f"{middle}[", first, "")
+        head_codes = len(later) + 1 + np.arange(len(users))
+        layout = between(head_codes, entries, others, len(later))
+        return gather(pa.concat_arrays([later, tail, heads]), *layout)
 
     return render
 

@@ -23,24 +23,42 @@ def lengths(lists: pa.ListArray) -> Ints:
     return np.asarray(pc.list_value_length(lists).to_numpy(zero_copy_only=False), np.int64)
 
 
-def joined(before: Ints, entries: Ints, counts: Ints, separator: int, after: Ints) -> tuple[Ints, Ints]:
-    """Codes of rows `before, entry, separator, entry, ..., after`, and where each row ends.
+def first_apart(texts: pa.StringArray, entries: Ints, counts: Ints) -> tuple[pa.StringArray, Ints, Ints]:
+    """The text of each row's first entry, empty where it has none; the other entries, and how many there are of them.
+
+    A comma then stands before each of the others, in the same piece: half as many pieces as with commas of their own.
+
+    Args:
+        texts: What the entries are places in.
+        entries: The codes of all rows' entries, one row after the other.
+        counts: How many entries each row has.
+    """
+    having = counts > 0
+    places = (np.cumsum(counts) - counts)[having]
+    first = np.full(len(counts), -1, np.int64)
+    first[having] = entries[places]
+    others = np.ones(len(entries), bool)
+    others[places] = False
+    found = pc.take(texts, pa.array(first, mask=~having))
+    return pc.fill_null(found, ""), entries[others], counts - having
+
+
+def between(before: Ints, entries: Ints, counts: Ints, after: int) -> tuple[Ints, Ints]:
+    """Codes of rows `before, entry, entry, ..., after`, and where each row ends.
 
     Args:
         before: One code for each row.
         entries: The codes of all rows' entries, one row after the other.
         counts: How many entries each row has.
-        separator: The code that stands between entries.
-        after: One code for each row.
+        after: The code at the end of each row.
     """
-    sizes = np.maximum(2 * counts + 1, 2)
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    codes = np.full(int(ends[-1]) if len(ends) else 0, separator, np.int32)
-    first_entries = np.cumsum(counts) - counts
-    codes[np.repeat(starts + 1 - 2 * first_entries, counts) + 2 * np.arange(len(entries))] = entries
+    ends = np.cumsum(counts + 2)
+    starts = ends - counts - 2
+    codes = np.full(int(ends[-1]) if len(ends) else 0, after, np.int32)
+    inner = np.ones(len(codes), bool)
+    inner[starts] = inner[ends - 1] = False
+    codes[inner] = entries
     codes[starts] = before
-    codes[ends - 1] = after
     return codes, ends
 
 

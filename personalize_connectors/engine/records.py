@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from personalize_connectors.engine.gather import (
     IN_CACHE,
+    between,
+    first_apart,
     gather,
-    joined,
     json_strings,
     lengths,
     row_slices,
@@ -49,18 +50,21 @@ def with_records(
     """Batches with `user_id`, `items`, `queries` and any other columns, in slices, with the column `record` added."""
     known, texts = documents["item_id"].combine_chunks(), documents["document"].combine_chunks()
     sizes = pc.binary_length(texts).to_numpy().astype(np.int64)
-    comma, tail, first = range(len(texts), len(texts) + 3)
-    ends = pa.array([",", form.tail()])
+    later, tail = surrounded(",", texts, ""), pa.array([form.tail()])
+    end_code, head_code = len(later), len(later) + 1
     for batch in users:
         counts = lengths(batch["items"])
         codes = places(batch["items"], known)
         bounds = np.concatenate([[0], np.cumsum(counts)])
         weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
-        pieces = pa.concat_arrays([texts, ends, _heads(form.job_type, batch)])
+        begun, entries, others = first_apart(texts, codes, counts)
+        heads = pc.binary_join_element_wise(_heads(form.job_type, batch), begun, "")
+        pieces = pa.concat_arrays([later, tail, heads])
+        first, behind = head_code + np.arange(len(batch)), np.concatenate([[0], np.cumsum(others)])
         for start, end in row_slices(weights, IN_CACHE):
-            entries = codes[bounds[start] : bounds[end]]
-            heads, tails = first + np.arange(start, end), np.full(end - start, tail)
-            layout = joined(heads, entries, counts[start:end], comma, tails)
+            layout = between(
+                first[start:end], entries[behind[start] : behind[end]], others[start:end], end_code
+            )
             rows = batch.slice(start, end - start)
             yield rows.append_column("record", gather(pieces, *layout))
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.engine.gather import (
+    between,
+    first_apart,
     gather,
-    joined,
     json_strings,
     lengths,
     row_slices,
@@ -36,16 +37,25 @@ def test_rows_are_their_pieces_in_order(pieces, data, skipped):
     assert content.to_pybytes()[places[0] : places[-1]] == b"".join(expected)
 
 
-@given(st.lists(st.lists(st.integers(10, 19), min_size=1, max_size=4), max_size=5))
+@given(st.lists(st.lists(st.integers(10, 19), max_size=4), max_size=5))
 def test_entries_stand_between_before_and_after(rows):
-    """A joined row is before, its entries with the separator between them, after."""
-    count = len(rows)
+    """Each row's codes are before, its entries, after."""
     sizes = np.array([len(row) for row in rows], np.int64)
     entries = np.array([entry for row in rows for entry in row], np.int64)
-    codes, ends = joined(100 + np.arange(count), entries, sizes, 1, 200 + np.arange(count))
-    found = [part.tolist() for part in np.split(codes, ends[:-1])] if count else []
-    with_separators = [[code for entry in row for code in (1, entry)][1:] for row in rows]
-    assert found == [[100 + place, *row, 200 + place] for place, row in enumerate(with_separators)]
+    codes, ends = between(100 + np.arange(len(rows)), entries, sizes, 1)
+    found = [part.tolist() for part in np.split(codes, ends[:-1])] if rows else []
+    assert found == [[100 + place, *row, 1] for place, row in enumerate(rows)]
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=5))
+def test_the_first_entry_stands_apart(rows):
+    """Each row's first entry is given as text, empty where there is none, and the others as they were."""
+    sizes = np.array([len(row) for row in rows], np.int64)
+    entries = np.array([entry for row in rows for entry in row], np.int64)
+    first, others, left = first_apart(pa.array(list("abcd")), entries, sizes)
+    assert first.to_pylist() == ["abcd"[row[0]] if row else "" for row in rows]
+    assert others.tolist() == [entry for row in rows for entry in row[1:]]
+    assert left.tolist() == [len(row[1:]) for row in rows]
 
 
 @given(

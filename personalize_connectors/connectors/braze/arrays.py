@@ -16,7 +16,7 @@ from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.braze.values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Ints, Judge, Renderer
 from personalize_connectors.connectors.rows import column, heads, item_codes, item_texts, marked, owners
-from personalize_connectors.engine.gather import gather, joined
+from personalize_connectors.engine.gather import between, first_apart, gather, surrounded
 from personalize_connectors.engine.item_documents import dump
 
 
@@ -59,18 +59,27 @@ def arrays_judge(settings: BrazeSettings, documents: pa.Table) -> Judge:
 
 @dataclass(frozen=True)
 class _Values:
-    """The distinct values of one field: equal values share a code; -1 is an item without one."""
+    """The distinct values of one field: equal values share a code; -1 is an item without one.
+
+    Attributes:
+        field: Its name.
+        pieces: The values, as JSON.
+        later: The same, each with a comma before it.
+        codes: For each item its value's place in them.
+    """
 
     field: str
     pieces: pa.Array
+    later: pa.Array
     codes: Ints
 
     def rendered(self, opening: str, owner: Ints, codes: Ints, before: Ints) -> pa.Array:
         """One array for each user; where no item has the field nothing, or null for who was delivered before."""
         having, sizes = np.unique(owner, return_counts=True)
-        pieces = pa.concat_arrays([self.pieces, pa.array([",", "]", f"{opening}["])])
-        comma, end, first = range(len(self.pieces), len(self.pieces) + 3)
-        layout = joined(np.full(len(having), first), codes, sizes, comma, np.full(len(having), end))
+        first, entries, others = first_apart(self.pieces, codes, sizes)
+        heads = surrounded(f"{opening}[", first, "")
+        pieces = pa.concat_arrays([self.later, pa.array(["]"]), heads])
+        layout = between(len(self.later) + 1 + np.arange(len(having)), entries, others, len(self.later))
         place = np.full(len(before), -1)
         place[having] = np.arange(len(having))
         texts = gather(pieces, *layout).cast(pa.large_string()).cast(pa.string())
@@ -96,5 +105,5 @@ def _columns(settings: BrazeSettings, documents: pa.Table) -> list[_Values]:
     for name in field_names(settings, fields):
         coded = pa.array([of_item.get(name) for of_item in fields], pa.string()).dictionary_encode()
         codes = coded.indices.fill_null(-1).to_numpy().astype(np.int64)
-        found.append(_Values(name, coded.dictionary, codes))
+        found.append(_Values(name, coded.dictionary, surrounded(",", coded.dictionary, ""), codes))
     return found
