@@ -7,10 +7,13 @@ interrupted.
 
 from __future__ import annotations
 
+import atexit
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -240,5 +243,24 @@ def _quietly(command: Callable[[], Any]) -> int:
     return done if isinstance(done, int) else 0
 
 
+def process() -> None:
+    """The same as a whole process, which ends at once: Python would first look through all that is imported for garbage."""
+    code = 1
+
+    def end() -> None:
+        logging.shutdown()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+    atexit.register(end)
+    try:
+        main()
+    except SystemExit as asked:
+        code = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    process()

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from personalize_connectors.engine.frame import Beside, Frame, Written
 from personalize_connectors.errors import NotFound
@@ -25,6 +26,8 @@ from personalize_connectors.table_file import ROWS_PER_GROUP, TableFile, table_f
 
 _ROWS_PER_FILE = 1_000_000
 _FILES_AT_ONCE = 16
+# A dictionary of a hundred thousand ids is as large.
+_HEAD_BUFFER = 1 << 20
 # The manifest's key for files in the folder of a later stage.
 _BESIDE = "beside"
 
@@ -85,10 +88,13 @@ class Folder:
         return self.storage.dataset(self._tables(name))
 
     def head(self, rows: int, columns: Sequence[str] | None = None, name: str = "part") -> pa.Table:
-        """The first rows of one frame; little more than those is decoded."""
-        scan = self.scan(name)
-        names = list(columns or scan.schema.names)
-        return scan.head(rows, columns=names, batch_size=rows, batch_readahead=1, fragment_readahead=1)
+        """The first rows of one frame; little more than those is read."""
+        found: list[pa.Table] = []
+        for path in self._tables(name):
+            left = rows - sum(map(len, found))
+            if left or not found:
+                found.append(_first_rows(self.storage, path, left, columns))
+        return pa.concat_tables(found)
 
     def coded(self, columns: Sequence[str], name: str = "part") -> Iterator[pa.RecordBatch]:
         """Columns of one frame, in which lists of ids are places in a dictionary, as the files keep them (`engine.ids`)."""
@@ -101,6 +107,13 @@ class Folder:
     def _tables(self, name: str) -> list[str]:
         entries = (entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry))
         return [f"{self.path}/{entry['name']}" for entry in entries]
+
+
+def _first_rows(storage: Storage, path: str, rows: int, columns: Sequence[str] | None) -> pa.Table:
+    with storage.open_input(path) as file, pq.ParquetFile(file, buffer_size=_HEAD_BUFFER) as table:
+        wanted = list(columns or table.schema_arrow.names)
+        first = next(table.iter_batches(rows, columns=wanted, use_threads=False), None)
+        return table.schema_arrow.empty_table().select(wanted) if first is None else pa.table(first)
 
 
 def _values(file: ds.ParquetFileFragment, column: str) -> int:

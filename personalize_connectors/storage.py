@@ -141,7 +141,7 @@ class Storage:
 
     def open_input(self, path: str) -> pa.NativeFile:
         """The object as an Arrow input file."""
-        return self._files.open_input_stream(self._place(path), compression=None)
+        return self._files.open_input_file(self._place(path))
 
     def write(self, path: str, content: bytes) -> None:
         """Put one object, whole or not at all."""

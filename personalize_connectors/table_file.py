@@ -28,12 +28,13 @@ _WAITING = 1
 
 @dataclass
 class TableFile:
-    """Takes batches; a row group is being encoded while the next one is made.
+    """Takes batches; row groups are being encoded while the next one is made.
 
     Attributes:
         file: The file.
         writer: Parquet's writer.
         schema: The columns, as they are handed to it.
+        gathering: The threads that make one of the batches of a row group; most of it is to put ids into a dictionary.
         encoding: The thread that encodes.
         then: Takes each row group as it was handed to Parquet.
         group: What was taken for the next row group.
@@ -45,6 +46,7 @@ class TableFile:
     file: WrittenFile
     writer: pq.ParquetWriter
     schema: pa.Schema
+    gathering: ThreadPoolExecutor
     encoding: ThreadPoolExecutor
     then: Callable[[pa.RecordBatch], None]
     group: list[pa.RecordBatch] = field(default_factory=list)
@@ -71,19 +73,23 @@ class TableFile:
         self.settle(_WAITING)
         if self.rows:
             group, self.group, self.rows, self.size = self.group, [], 0, 0
-            self.pending.append(self.encoding.submit(self._encode, group))
+            gathered = self.gathering.submit(self._gathered, group)
+            self.pending.append(self.encoding.submit(self._encode, gathered))
 
     def settle(self, most: int = 0) -> None:
         """Wait until no more than so many row groups are to be encoded."""
         while len(self.pending) > most:
             self.pending.popleft().result()
 
-    def _encode(self, group: list[pa.RecordBatch]) -> None:
+    def _gathered(self, group: list[pa.RecordBatch]) -> pa.RecordBatch:
         columns = [_one([batch[name] for batch in group]) for name in self.schema.names]
-        rows = pa.record_batch(
+        return pa.record_batch(
             [column.cast(field.type) for column, field in zip(columns, self.schema, strict=True)],
             schema=self.schema,
         )
+
+    def _encode(self, gathered: Future[pa.RecordBatch]) -> None:
+        rows = gathered.result()
         self.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
         self.then(rows)
 
@@ -137,9 +143,10 @@ def table_file(
             ],
             store_schema=False,
         ) as writer,
+        ThreadPoolExecutor(_WAITING + 1, thread_name_prefix="gather") as gathering,
         ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
     ):
-        table = TableFile(file, writer, stored, encoding, then)
+        table = TableFile(file, writer, stored, gathering, encoding, then)
         yield table
         table.end_group()
         table.settle()

@@ -71,7 +71,7 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
                     state = folders[layout.delivered_run(run, name, "state")]
                     missing[name] = not_in_state(session, bucket, accepted, state)
                 receipts = sum(len(accepted.unfolded) for accepted in found.values())
-                first = next(iter(folders.values())).scan().head(5).to_pylist()
+                first = next(iter(folders.values())).head(5).to_pylist()
                 return {
                     "users": sum(folder.rows for folder in folders.values()),
                     "receipt_files_folded": receipts,

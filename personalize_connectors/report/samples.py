@@ -46,7 +46,7 @@ def sample_users(bucket: Storage, run: JobRun, connector: str, most: int) -> lis
     ):
         return []
     stage = open_folder(bucket, layout.stage(run, ASSET))
-    rows = stage.scan(connector).head(_ROWS, columns=["user_id", "change", "refused"]).to_pylist()
+    rows = stage.head(_ROWS, ["user_id", "change", "refused"], connector).to_pylist()
     records = _records(open_folder(bucket, layout.output(run, connector)))
     found = [
         SampleUser(row["user_id"], row["change"], row["refused"] or "", records[row["user_id"]])

@@ -237,3 +237,16 @@ def test_a_reader_that_has_enough_is_no_error(bucket):
         ).returncode
         == 0
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [(["--help"], 0, ""), (["run", "nothing"], 2, "error: 'nothing'"), (["jobs", "--runs", "x"], 2, "Usage")],
+)
+def test_the_process_ends_with_its_code_and_all_its_words(arguments, code, told, tmp_path):
+    """A process that is gone at once has its exit code, and has written all that it had to say."""
+    command = [sys.executable, "-m", "personalize_connectors.cli", *arguments]
+    environment = {**os.environ, "CONNECTORS_ROOT": str(tmp_path)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr.startswith(told)) == (code, True)
+    assert bool(done.stdout) == (code == 0)
