@@ -101,7 +101,7 @@ class Folder:
         lists = [f"{column}.list.element" for column in columns]
         scan = self.storage.dataset(self._tables(name), coded=lists)
         yield from scan.to_batches(
-            columns=list(columns), batch_size=ROWS_PER_GROUP, batch_readahead=2, fragment_readahead=1
+            columns=list(columns), batch_size=2 * ROWS_PER_GROUP, batch_readahead=2, fragment_readahead=1
         )
 
     def _tables(self, name: str) -> list[str]:

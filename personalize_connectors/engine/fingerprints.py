@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.engine.gather import IN_CACHE, gather, lengths, row_slices
+from personalize_connectors.engine.gather import IN_CACHE, lengths, row_slices
 from personalize_connectors.engine.ids import places
 
 
@@ -32,7 +32,8 @@ class Points(Protocol):
     def per_known_item(self) -> np.ndarray | None: ...  # noqa: D102
 
 
-_LONGEST_DIGEST = 32
+# Bytes of an item's digest; the seed is two of them.
+_DIGEST = 16
 _SCHEMA = pa.schema(
     [
         ("place", pa.int64()),
@@ -68,27 +69,40 @@ def _digests(
     users: Iterable[pa.RecordBatch], documents: pa.Table, seed: str, points: Points
 ) -> Iterator[pa.RecordBatch]:
     known = documents["item_id"].combine_chunks()
-    pieces = pa.concat_arrays([documents["digest"].combine_chunks(), pa.array([seed])])
+    seeds = [seed[:_DIGEST], seed[_DIGEST:]]
+    digests = pa.concat_arrays([documents["digest"].combine_chunks(), pa.array(seeds)])
+    fixed = digests.cast(pa.binary()).cast(pa.binary(_DIGEST))
+    pieces = np.frombuffer(fixed.buffers()[1], f"V{_DIGEST}", len(fixed), fixed.offset * _DIGEST)
     place = 0
     for batch in _slices(users):
         counts = lengths(batch["items"])
-        ends = np.cumsum(counts + 1)
-        codes = np.full(int(ends[-1]) if len(ends) else 0, len(known), np.int32)
+        ends = np.cumsum(counts + len(seeds))
+        starts = ends - counts - len(seeds)
+        codes = np.full(int(ends[-1]) if len(ends) else 0, len(known))
         inner = np.ones(len(codes), bool)
-        inner[ends - counts - 1] = False
+        inner[starts] = inner[starts + 1] = False
         codes[inner] = items = places(batch["items"], known)
+        codes[starts + 1] = len(known) + 1
         billed = points.per_user + _sums(points.per_item, items, counts)
         known_user = billed
         if points.per_known_user is not None:
             known_user = points.per_known_user + _sums(points.per_known_item, items, counts)
         own = pa.array(np.arange(place, place := place + len(batch)))
-        columns = [own, batch["user_id"], gather(pieces, codes, ends), pa.array(billed), pa.array(known_user)]
+        texts = _texts(pieces[codes], ends)
+        columns = [own, batch["user_id"], texts, pa.array(billed), pa.array(known_user)]
         yield pa.record_batch(columns, schema=_SCHEMA)
+
+
+def _texts(pieces: np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:
+    """One text for each row out of pieces of one length; `ends` says after which of them each row ends."""
+    bounds = np.concatenate([[0], ends]) * pieces.itemsize
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(pieces)]
+    return pa.Array.from_buffers(pa.large_binary(), len(ends), buffers)
 
 
 def _slices(users: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in users:
-        for start, end in row_slices(_LONGEST_DIGEST * (lengths(batch["items"]) + 1), IN_CACHE):
+        for start, end in row_slices(_DIGEST * (lengths(batch["items"]) + 2), IN_CACHE):
             yield batch.slice(start, end - start)
 
 

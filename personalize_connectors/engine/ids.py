@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 
 Ints = np.ndarray
 
+# Ids of several batches, perhaps the same ones, before their repeats are left out.
+_MOST_WAITING = 2_000_000
+
 
 def places(lists: pa.ListArray, known: pa.Array) -> Ints:
     """For each entry of all lists, one list after the other, its place among the `known` ids; -1 where it is none of them."""
@@ -35,15 +38,23 @@ def recoded(lists: pa.ListArray, known: pa.Array) -> pa.ListArray:
 
 def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:
     """All ids in the lists of a column, each once, in the order of their code points."""
-    found = pa.array([], pa.string())
+    found, waiting = [pa.array([], pa.string())], 0
     for batch in batches:
-        ids = batch[column].flatten()
-        if pa.types.is_dictionary(ids.type):
-            used = np.zeros(len(ids.dictionary), bool)
-            used[ids.indices.to_numpy()] = True
-            ids = ids.dictionary.filter(pa.array(used))
-        found = pa.concat_arrays([found, ids.cast(pa.string())]).unique()
-    return found.sort()
+        ids = _used(batch[column].flatten())
+        found.append(ids)
+        waiting += len(ids)
+        if waiting > _MOST_WAITING:
+            found, waiting = [pa.chunked_array(found).unique()], 0
+    return pa.chunked_array(found).unique().sort()
+
+
+def _used(ids: pa.Array) -> pa.StringArray:
+    """The ids without repeats."""
+    if not pa.types.is_dictionary(ids.type):
+        return ids.unique().cast(pa.string())
+    used = np.zeros(len(ids.dictionary), bool)
+    used[ids.indices.to_numpy()] = True
+    return ids.dictionary if used.all() else ids.dictionary.filter(pa.array(used))
 
 
 def in_dictionary(lists: pa.ListArray) -> pa.ListArray:

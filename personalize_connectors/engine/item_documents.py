@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from binascii import b2a_base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Fields = dict[str, Any]
 # What is delivered of an item, and the values that break a rule: the rule, and the field.
@@ -27,7 +27,7 @@ Payload = Callable[[Fields], tuple[bytes, Sequence[tuple[str, str]]]]
 _AT_ONCE = 4096
 
 # A number this long may not fit 64 bits; orjson would round it.
-_LONG_NUMBER = re.compile(rb"\d{19}")
+_LONG_NUMBER = r"\d{19}"
 
 SCHEMA = pa.schema(
     [
@@ -62,18 +62,23 @@ def render(items: Iterable[tuple[str, str | None]], selection: Selection, payloa
     """
     waiting, batches = iter(items), []
     while some := list(islice(waiting, _AT_ONCE)):
-        rows = [_rendered(item_id, line, selection, payload) for item_id, line in some]
+        rows = [
+            _rendered(item_id, fields, selection, payload)
+            for (item_id, _), fields in zip(some, _parsed([line for _, line in some]), strict=True)
+        ]
         columns = zip(*rows, strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
         batches.append(pa.record_batch(arrays, schema=SCHEMA))
     return pa.Table.from_batches(batches, SCHEMA).combine_chunks()
 
 
-def _rendered(item_id: str, line: str | None, selection: Selection, payload: Payload) -> tuple[Any, ...]:
-    fields = selection.document(item_id, _parse(line) if line else {})
+def _rendered(
+    item_id: str, metadata: Fields | None, selection: Selection, payload: Payload
+) -> tuple[Any, ...]:
+    fields = selection.document(item_id, metadata or {})
     delivered, findings = payload(fields)
     found = tuple({"rule": rule, "field": field} for rule, field in findings)
-    return item_id, dump(fields), delivered, _digest(delivered), line is not None, found
+    return item_id, dump(fields), delivered, _digest(delivered), metadata is not None, found
 
 
 def finding_counts(documents: pa.Table) -> Counter[tuple[str, str]]:
@@ -100,10 +105,10 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _parse(line: str) -> Fields:
-    text = line.encode()
-    parsed: Fields = json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
-    return parsed
+def _parsed(lines: list[str | None]) -> Iterator[Fields | None]:
+    long = pc.match_substring_regex(pa.array(lines, pa.string()), _LONG_NUMBER).to_pylist()
+    for line, has_long in zip(lines, long, strict=True):
+        yield None if line is None else json.loads(line) if has_long else orjson.loads(line)
 
 
 def _digest(payload: bytes) -> str:
