@@ -22,7 +22,7 @@ from personalize_connectors.errors import NotFound
 from personalize_connectors.layout import SUCCESS
 from personalize_connectors.line_file import line_ending, line_file
 from personalize_connectors.storage import Storage
-from personalize_connectors.table_file import ROWS_PER_GROUP, TableFile, table_file
+from personalize_connectors.table_file import TableFile, row_groups, table_file
 
 _ROWS_PER_FILE = 1_000_000
 _FILES_AT_ONCE = 16
@@ -98,11 +98,7 @@ class Folder:
 
     def coded(self, columns: Sequence[str], name: str = "part") -> Iterator[pa.RecordBatch]:
         """Columns of one frame, in which lists of ids are places in a dictionary, as the files keep them (`engine.ids`)."""
-        lists = [f"{column}.list.element" for column in columns]
-        scan = self.storage.dataset(self._tables(name), coded=lists)
-        yield from scan.to_batches(
-            columns=list(columns), batch_size=2 * ROWS_PER_GROUP, batch_readahead=2, fragment_readahead=1
-        )
+        return row_groups(self.storage, self._tables(name), list(columns))
 
     def _tables(self, name: str) -> list[str]:
         entries = (entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry))

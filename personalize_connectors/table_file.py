@@ -1,4 +1,4 @@
-"""A Parquet file of a frame.
+"""A Parquet file of a frame: written by row groups, and read by them.
 
 Lists of ids are dictionary encoded, so that a reader takes them as places in a dictionary (`engine.ids`); such a dictionary
 is as large as there are ids, and a row group large enough to be worth one.
@@ -150,3 +150,30 @@ def table_file(
         yield table
         table.end_group()
         table.settle()
+
+
+def row_groups(storage: Storage, paths: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Columns of each row group of some files, lists of ids as places in its dictionary; the next one is read meanwhile.
+
+    A scan is not used for it: what Arrow reads ahead of whoever takes its batches is as large as a gibibyte.
+    """
+    groups = _row_groups(storage, paths, columns)
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as reading:
+        ahead = reading.submit(next, groups, None)
+        while (group := ahead.result()) is not None:
+            ahead = reading.submit(next, groups, None)
+            yield group
+
+
+def _row_groups(storage: Storage, paths: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        with storage.open_input(path) as file:
+            told = pq.read_metadata(file)
+            ids = [
+                f"{column.name}.list.element"
+                for column in told.schema.to_arrow_schema()
+                if is_text(column.type)
+            ]
+            table = pq.ParquetFile(file, metadata=told, read_dictionary=ids)
+            for number in range(table.num_row_groups):
+                yield from table.read_row_group(number, columns).combine_chunks().to_batches()
