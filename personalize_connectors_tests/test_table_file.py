@@ -6,7 +6,7 @@ import pytest
 
 from personalize_connectors.engine.ids import in_dictionary
 from personalize_connectors.storage import open_storage
-from personalize_connectors.table_file import ROWS_PER_GROUP, table_file
+from personalize_connectors.table_file import ROWS_PER_GROUP, row_groups, table_file
 
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])
 
@@ -51,3 +51,30 @@ def test_an_error_while_a_group_is_encoded_is_raised(tmp_path):
     ):
         table.write(wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_row_groups_come_in_order_with_their_lists_coded(tmp_path):
+    """Row groups of several files come one after the other, each as one batch, columns as asked for, lists of ids in a dictionary."""
+    storage, given = open_storage(str(tmp_path)), [batch(0, ROWS_PER_GROUP), batch(0, 5), batch(7, 9)]
+    for path, some in (("a.parquet", given[:2]), ("b.parquet", given[2:])):
+        with table_file(storage, path, SCHEMA) as table:
+            for rows in some:
+                table.write(rows)
+    found = list(row_groups(storage, ["a.parquet", "b.parquet"], ["items", "user_id"]))
+    assert [rows.to_pylist() for rows in found] == [
+        rows.select(["items", "user_id"]).to_pylist() for rows in given
+    ]
+    assert all(pa.types.is_dictionary(rows["items"].type.value_type) for rows in found)
+
+
+def test_little_is_read_ahead(tmp_path):
+    """Whoever stops early never meets what is more than one row group ahead, even where it cannot be read."""
+    storage = open_storage(str(tmp_path))
+    for path in ("a.parquet", "b.parquet"):
+        with table_file(storage, path, SCHEMA) as table:
+            table.write(batch(0, 3))
+    groups = row_groups(storage, ["a.parquet", "b.parquet", "missing.parquet"], ["user_id"])
+    assert len(next(groups)) == 3
+    groups.close()
+    with pytest.raises(FileNotFoundError):
+        list(row_groups(storage, ["a.parquet", "missing.parquet"], ["user_id"]))

@@ -12,7 +12,7 @@ import orjson
 from personalize_connectors.engine.scratch import most_bytes, scratch_folder
 
 # Of the limit DuckDB gets what Python, item documents and Arrow's slices in flight leave, of a large one no more than a share.
-_SHARE, _BESIDE, _LEAST = 0.6, 1 << 30, 256 << 20
+_SHARE, _BESIDE, _LEAST = 0.6, 5 << 28, 256 << 20
 
 
 @contextmanager
