@@ -38,6 +38,8 @@ from personalize_connectors.storage import Storage
 ASSET = "decorated_recommendations"
 # The frames of `user_recommendations`.
 LISTS, PRESENT = "part", "present"
+# What is worked out of so many lists takes some hundred bytes for each of their items for a moment.
+_ROWS_AT_ONCE = 32_768
 
 SCHEMA = CHOSEN.append(pa.field("refused", pa.string()))
 # Batches of these columns of the rows that records are made of; each time from the beginning.
@@ -109,12 +111,14 @@ def _known_records(
 
 
 def with_known_items(rows: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
-    """The same rows, in which items are places among the item documents."""
+    """The same rows, in smaller batches, in which items are places among the item documents."""
     known = documents["item_id"].combine_chunks()
     for batch in rows:
         place = batch.schema.get_field_index("items")
         lists = recoded(batch["items"], known)
-        yield batch.set_column(place, pa.field("items", lists.type), lists)
+        coded = batch.set_column(place, pa.field("items", lists.type), lists)
+        for start in range(0, len(batch), _ROWS_AT_ONCE):
+            yield coded.slice(start, _ROWS_AT_ONCE)
 
 
 def is_catalog(connector: str) -> bool:
