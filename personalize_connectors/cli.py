@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,7 +56,7 @@ def cli(*, debug: bool) -> None:
 
 @cli.command()
 @click.option(
-    "--users", default=50_000, show_default=True, type=click.IntRange(20, 1_000_000), help="Size of the shop."
+    "--users", default=50_000, show_default=True, type=click.IntRange(80, 1_000_000), help="Size of the shop."
 )
 @click.option("--root", help="The bucket, a local folder; by default CONNECTORS_ROOT.")
 @click.option(
@@ -246,6 +247,10 @@ def _quietly(command: Callable[[], Any]) -> int:
 def process() -> None:
     """The same as a whole process, which ends at once: Python would first look through all that is imported for garbage."""
     code = 1
+    # Whoever closed one of them wants none of it; Python then has None there, which nothing that prints expects.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end of the process
 
     def end() -> None:
         logging.shutdown()

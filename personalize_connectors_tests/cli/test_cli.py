@@ -250,3 +250,16 @@ def test_the_process_ends_with_its_code_and_all_its_words(arguments, code, told,
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stderr.startswith(told)) == (code, True)
     assert bool(done.stdout) == (code == 0)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(("arguments", "code"), [("--help", 0), ("jobs", 0), ("run nothing", 2)])
+def test_closed_outputs_change_nothing(closed, arguments, code, tmp_path):
+    """A command whose output or errors nobody wants does its work and ends with its own code."""
+    program = f"{sys.executable} -m personalize_connectors.cli {arguments} {closed}"
+    environment = {**os.environ, "CONNECTORS_ROOT": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-c", program], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stdout + done.stderr

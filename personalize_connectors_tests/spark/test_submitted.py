@@ -149,6 +149,9 @@ def test_a_job_fails_in_our_words(world, services, aws):
 def test_an_interruption_stops_the_job(world, services, aws):
     """A run that is interrupted has its job stopped; one that could not be is stopped by the next run, before it submits its own."""
     services("emr")
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell that starts us behind it has it ignored
     aws.program = ("-c", "import time; time.sleep(600)")  # a job that does not end by itself
     note = f"{layout.submitted(RUN, STAGES[0])}/job"
 
