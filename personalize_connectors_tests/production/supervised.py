@@ -10,6 +10,9 @@ from pathlib import Path
 
 from personalize_connectors_tests.server_process import kill_tree, start
 
+# Seconds after which what does not come is taken to hang. No promise of a speed: the processors may be busy with other tests.
+HUNG = 600
+
 
 @dataclass
 class Supervised:
@@ -67,11 +70,11 @@ def supervising(environment: dict[str, str], folder: Path):
             kill_tree(process)
 
 
-def wait_for(what: str, ready, seconds: float = 60, every: float = 0.25):
+def wait_for(what: str, ready, every: float = 0.25):
     """Wait until something is so; gives what `ready` gave."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + HUNG
     while not (found := ready()):
         if time.monotonic() > until:
-            raise AssertionError(f"{what}: not within {seconds} s")
+            raise AssertionError(f"{what}: not within {HUNG} s")
         time.sleep(every)
     return found

@@ -55,7 +55,7 @@ def all_delivered(installed, jobs) -> bool:
 def test_a_batch_output_is_delivered_and_the_webserver_shows_its_run(installed):
     """The sensor requests the run, the daemon starts it, it delivers, the webserver answers with it, and all are well."""
     land(installed, JOBS[:1])
-    wait_for("delivery", lambda: all_delivered(installed, JOBS[:1]), 90)
+    wait_for("delivery", lambda: all_delivered(installed, JOBS[:1]))
     answer = wait_for(
         "webserver", lambda: installed.ask("{runsOrError {... on Runs {results {status jobName}}}}")
     )
@@ -72,14 +72,14 @@ def test_a_batch_output_is_delivered_and_the_webserver_shows_its_run(installed):
 def test_kills_lose_nothing_and_repeat_nothing(installed):
     """Daemon, code server and PostgreSQL die in turn while 20 runs are queued; nobody does anything, and all is delivered once."""
     land(installed, JOBS)
-    wait_for("20 runs", lambda: len({run.tags["job"] for run in runs(installed)}) == len(JOBS), 60)
+    wait_for("20 runs", lambda: len({run.tags["job"] for run in runs(installed)}) == len(JOBS))
     for name in ("code", "daemon", "postgres"):
         before = len(delivered(installed))
-        wait_for("deliveries", lambda: len(delivered(installed)) >= before + USERS, 90)  # noqa: B023 - awaited at once
+        wait_for("deliveries", lambda: len(delivered(installed)) >= before + USERS)  # noqa: B023 - awaited at once
         installed.processes.kill(name)
         if name == "postgres":
             wait_for("PostgreSQL", lambda: answered(installed))
-    wait_for("all deliveries", lambda: answered(installed) and all_delivered(installed, JOBS), 240)
+    wait_for("all deliveries", lambda: answered(installed) and all_delivered(installed, JOBS))
     found = runs(installed)
     sources = Counter(
         (run.tags["job"], run.tags[SOURCE_VERSION]) for run in found if run.parent_run_id is None
