@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 a run failed, a validation found errors, a plan what stops the run, or an explanation nothing; 2 something
 in what was asked for is not right; 3 a destination or the storage could not be reached, or another run is delivering; 130
-interrupted.
+interrupted; 141 whoever read the output went away before its end. A run goes on then, and ends with its own code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from personalize_connectors.cli_parameters import (
 )
 from personalize_connectors.cli_prune import prune
 from personalize_connectors.errors import ConnectorsError, Transient
-from personalize_connectors.exit_codes import INTERRUPTED, RUN_FAILED, UNREACHABLE, WRONG
+from personalize_connectors.exit_codes import INTERRUPTED, READER_GONE, RUN_FAILED, UNREACHABLE, WRONG
 from personalize_connectors.job_run import JOB_TYPES, Job
 from personalize_connectors.storage_errors import (
     is_refused,
@@ -76,7 +76,7 @@ def new_job_command(job_type: str, name: str) -> None:
     """Make a job folder with a commented config.json."""
     from personalize_connectors.new_job import new_job
 
-    bucket, job = bucket_of_settings(), Job(job_type, name)
+    bucket, job = bucket_of_settings(create=True), Job(job_type, name)
     for path in new_job(bucket, job):
         click.echo(bucket.uri(path))
     click.echo(f"Next: edit config.json, add the inputs, then personalize-connectors validate {job}")
@@ -165,7 +165,7 @@ def plan_command(
     from personalize_connectors.terminal import showing_progress
 
     allowance = Allowance(user_drop=allow_user_drop, older_run=allow_older_run, removals=allow_removals)
-    bucket = bucket_of_settings(create=False)
+    bucket = bucket_of_settings()
     run = resolve_run(bucket, job, at)
     with showing_progress(run.key):
         plan = plan_run(bucket, read_settings().memory_limit, run, allowance)
@@ -221,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _quietly(command: Callable[[], Any]) -> int:
     try:
-        done = command()
+        done = _read_to_its_end(command)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read us has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -241,6 +241,18 @@ def _quietly(command: Callable[[], Any]) -> int:
         click.echo(f"error: {storage_error_text(error)}", err=True)
         return WRONG if is_refused(error) else UNREACHABLE
     return done if isinstance(done, int) else 0
+
+
+def _read_to_its_end(command: Callable[[], Any]) -> Any:
+    """What a command gives; `READER_GONE` where whoever read it had enough before."""
+    written = sys.stdout
+    try:
+        return command()
+    except SystemExit as asked:
+        # In that case Click ends with 1 and another output in place of ours, Rich with 1 out of the error.
+        if sys.stdout is written and not isinstance(asked.__context__, BrokenPipeError):
+            raise
+        return READER_GONE
 
 
 def process() -> None:

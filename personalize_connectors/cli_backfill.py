@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from personalize_connectors.cli_parameters import Timestamp, job_argument
+from personalize_connectors.cli_parameters import Timestamp, bucket_of_settings, job_argument
 from personalize_connectors.exit_codes import RUN_FAILED, UNREACHABLE
 from personalize_connectors.job_run import Job, parse_timestamp
 
@@ -30,7 +30,6 @@ def backfill(job: Job, since: datetime, until: str | None, *, dry_run: bool) -> 
     from personalize_connectors.instance import open_instance
     from personalize_connectors.runs import successful_versions
     from personalize_connectors.settings import read_settings
-    from personalize_connectors.storage import open_storage
 
     now = datetime.now(UTC)
     last = _end(until) if until else now + timedelta(days=1)  # a name may tell the time of another zone
@@ -41,7 +40,7 @@ def backfill(job: Job, since: datetime, until: str | None, *, dry_run: bool) -> 
     if last < since:
         raise click.UsageError(f"--until {until} is before --since {since:%Y-%m-%dT%H:%M:%SZ}.")
     settings = read_settings()
-    bucket = open_storage(settings.root, create=True)
+    bucket = bucket_of_settings()
     with open_instance() as instance:
         done = successful_versions(instance, job)
         found = missed(bucket, job, since, last, done, now)

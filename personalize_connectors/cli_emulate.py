@@ -71,4 +71,5 @@ def _run_beside(command: tuple[str, ...], variables: dict[str, str]) -> int:
     with process:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        return process.wait()
+        code = process.wait()
+    return 128 - code if code < 0 else code  # as a shell tells that a signal ended it

@@ -55,7 +55,7 @@ def report_command(job: Job, at: datetime | None) -> None:
     from personalize_connectors.report.run_report import find_report
     from personalize_connectors.settings import read_settings
 
-    bucket = bucket_of_settings(create=False)
+    bucket = bucket_of_settings()
     click.echo(bucket.uri(find_report(bucket, job, at, pictures=read_settings().report_pictures)))
 
 

@@ -45,9 +45,18 @@ allow_removals_option = click.option(
 )
 
 
-def bucket_of_settings(*, create: bool = True) -> Any:
-    """The root of the layout, as the environment names it."""
+def bucket_of_settings(*, create: bool = False) -> Any:
+    """The root of the layout, as the environment names it.
+
+    Raises:
+        BadSettings: it cannot be opened, or is a local folder that is not there and not to be made.
+    """
+    from personalize_connectors.errors import BadSettings
     from personalize_connectors.settings import read_settings
     from personalize_connectors.storage import open_storage
 
-    return open_storage(read_settings().root, create=create)
+    root = read_settings().root
+    try:
+        return open_storage(root, create=create)
+    except BadSettings as error:
+        raise BadSettings(f"CONNECTORS_ROOT: {error}") from None

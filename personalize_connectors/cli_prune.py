@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from personalize_connectors.cli_parameters import bucket_of_settings
 from personalize_connectors.exit_codes import RUN_FAILED
 
 
@@ -16,10 +17,9 @@ def prune(*, dry_run: bool) -> None:
     from personalize_connectors.housekeeping.sweep import look, remove
     from personalize_connectors.instance import open_instance
     from personalize_connectors.settings import read_settings
-    from personalize_connectors.storage import open_storage
 
     settings = read_settings()
-    bucket = open_storage(settings.root)
+    bucket = bucket_of_settings()
     with open_instance() as instance:
         sweep = look(bucket, instance, settings.partitions, settings.retention)
         for line in sweep.lines():

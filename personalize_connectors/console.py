@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from rich.markup import escape
@@ -16,7 +17,12 @@ _RARELY = ("removed", "dead_letters")
 
 
 def show_outcome(outcome: Outcome) -> None:
-    """A run's figures as a table, then what went wrong."""
+    """A run's figures as a table, then what went wrong; as far as whoever reads us wants it."""
+    with suppress(SystemExit):  # by Rich, where nobody reads any more
+        _show(outcome)
+
+
+def _show(outcome: Outcome) -> None:
     table = Table(title=escape(outcome.run.key), title_justify="left", show_header=False, title_style="bold")
     table.add_column()
     table.add_column(justify="right")

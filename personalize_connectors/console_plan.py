@@ -13,7 +13,7 @@ from personalize_connectors.plan.result import ConnectorPlan, Finding, Plan, Rat
 from personalize_connectors.terminal import out
 
 _DONE = {
-    "drop_field": "the field is left out",
+    "drop_field": "the value is left out",
     "drop_record": "the record is not sent",
     "stop": "the run stops",
 }

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -40,7 +40,8 @@ class _Plain:
     """Plain lines, where nobody sits at a terminal."""
 
     def line(self, text: str) -> None:
-        print(text, file=sys.stderr)  # noqa: T201 - as it is, whatever its width
+        with suppress(BrokenPipeError):  # whoever read us has enough; what is told of goes on
+            print(text, file=sys.stderr)  # noqa: T201 - as it is, whatever its width
 
     def now(self, text: str) -> None:
         """Nothing that is overwritten has a place in a log."""

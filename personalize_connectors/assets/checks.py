@@ -78,7 +78,8 @@ def user_drop(users: int, previous: int | None, most: float, *, allowed: bool) -
         advice = (
             ": no user gets a recommendation; look at inference_errors, and at the mapping of related items"
         )
-    advice += "; if it is right, run again with --allow-user-drop (allow_user_drop in the launchpad)"
+    if users or previous:
+        advice += "; if it is right, run again with --allow-user-drop (allow_user_drop in the launchpad)"
     passed = allowed or (users > 0 and drop <= most)
     figures = {"users": users, "users_in_previous_run": previous or 0, "drop": max(drop, 0.0)}
     return Check(USER_DROP, passed, what if passed else what + advice, stops=True, figures=figures)

@@ -9,6 +9,7 @@ from personalize_connectors_tests.cli.one_job import KEY
 
 def test_jobs_says_where_it_looked(command, bucket):
     """Where there is no job the place is named, and so are folders that are none."""
+    bucket.mkdir()
     assert command("jobs") == (
         0,
         f"There is no job yet in {bucket}/etl_jobs; make one: personalize-connectors new-job JOB_TYPE NAME\n",

@@ -43,8 +43,9 @@ def test_aws_settings_that_cannot_be_used_end_with_2(command, monkeypatch):
     assert (code, printed) == (2, f"sns: AWS_ENDPOINT_URL_SNS is 'notaurl'; {right}\n")
 
 
-def test_validate_says_which_channel_cannot_be_used(command, mail):
+def test_validate_says_which_channel_cannot_be_used(bucket, command, mail):
     """It stops no run, so it is a warning; with a job named, nothing else is asked."""
+    bucket.mkdir()
     code, printed, _ = command("validate")
     assert code == 0
     assert mail.split("[")[0] in " ".join(printed.split())

@@ -58,5 +58,5 @@ def test_plan_without_a_batch_output_says_where_it_looked(command):
 def test_plan_makes_no_bucket(tmp_path, command):
     """A plan in a bucket that is not there says so, and leaves it so."""
     code, _, error = command("plan", "user_personalization/daily")
-    assert (code, error) == (2, f"error: the folder '{tmp_path}/bucket' is not there\n")
+    assert (code, error) == (2, f"error: CONNECTORS_ROOT: the folder '{tmp_path}/bucket' is not there\n")
     assert not (tmp_path / "bucket").exists()

@@ -206,6 +206,12 @@ def test_serves_until_a_signal(number):
     assert (answer.json(), out, err, process.returncode) == ({}, "returned\n", "", 0)
 
 
+@pytest.mark.parametrize(("word", "code"), [("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)])
+def test_a_command_beside_it_ends_it_with_its_code(word, code, command):
+    """`emulate braze -- COMMAND` ends as a shell says that the command ended."""
+    assert command("emulate", "braze", "--port", "0", "--", "bash", "-c", word)[0] == code
+
+
 def test_says_when_a_port_is_in_use():
     """A port that is taken is named, with what to do."""
     with socket.create_server(("127.0.0.1", 0)) as other:
