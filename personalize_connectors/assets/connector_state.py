@@ -1,6 +1,7 @@
 """The receipts compacted: what each user's profile now holds."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
@@ -55,7 +56,7 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
     def connector_state(
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult[Materialization] | dg.AssetCheckResult]:
-        """Per connector one row for each user the destination ever accepted: the fingerprint last accepted."""
+        """Per connector one row for each user, or item of a catalog, the destination ever accepted: the fingerprint last accepted."""
         started = time.monotonic()
         bucket, run = installation.bucket, job_run(context)
         found: dict[str, Accepted] = {}
@@ -67,13 +68,15 @@ def connector_state_asset(partitions: dg.PartitionsDefinition[str]) -> dg.Assets
                 frames.append(snapshot(session, bucket, run, name, accepted))
 
             def describe(folders: Mapping[str, Folder]) -> Metadata:
+                held: Counter[str] = Counter()
                 for name, accepted in found.items():
                     state = folders[layout.delivered_run(run, name, "state")]
+                    held[f"{connectors()[name].unit}s"] += state.rows
                     missing[name] = not_in_state(session, bucket, accepted, state)
                 receipts = sum(len(accepted.unfolded) for accepted in found.values())
                 first = next(iter(folders.values())).head(5).to_pylist()
                 return {
-                    "users": sum(folder.rows for folder in folders.values()),
+                    **held,
                     "receipt_files_folded": receipts,
                     "report": report_link(installation, run),
                     "preview": table(

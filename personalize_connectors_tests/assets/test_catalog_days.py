@@ -50,6 +50,7 @@ def test_the_catalog_holds_what_the_profiles_name(shop):
     }
     assert named(shop) == {"a", "x-b_2f2"}
     assert counts(found) == (2, 0, 0, 0)
+    assert [found.metadata["connector_state"][unit] for unit in ("users", "items")] == [2, 2]
     assert counts(shop.run(PERSONAL, 0)) == (0, 0, 2, 0)
 
 
