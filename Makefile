@@ -35,8 +35,8 @@ help:
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else "Python 3.11 to 3.13 is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --editable .
 	@touch $@
 
 demo: $(INSTALLED)
@@ -60,7 +60,7 @@ test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -m browser --numprocesses 0 $(ARGS)
 
 test-spark: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --editable ".[spark]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[spark]"
 	@command -v java >/dev/null || { apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless; }
 	$(BIN)/python -m pytest -m spark --numprocesses 0 $(ARGS)
 
@@ -71,7 +71,7 @@ test-wheel: $(INSTALLED)
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir "$$folder" .; \
 	$(PYTHON) -m venv "$$folder/venv"; \
-	"$$folder/venv/bin/python" -m pip install --quiet "$$folder"/*.whl; \
+	"$$folder/venv/bin/python" -m pip install --quiet --no-compile "$$folder"/*.whl; \
 	mkdir "$$folder/empty"; cd "$$folder/empty"; \
 	env -u CONNECTORS_ROOT -u DAGSTER_HOME "$$folder/venv/bin/personalize-connectors" demo --users 2000 >demo.log || { cat demo.log; exit 1; }; \
 	grep "accepted / rejected" demo.log; echo "the wheel runs the demo"
@@ -88,11 +88,11 @@ bench-memory: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline.memory $(ARGS)
 
 bench-spark-baseline: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --editable ".[benchmark]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[benchmark]"
 	$(BIN)/python -m benchmarks.pipeline --spark $(ARGS)
 
 bench-spark: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --editable ".[spark]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[spark]"
 	$(BIN)/python -m benchmarks.spark $(ARGS)
 
 bench-scale: $(INSTALLED)
