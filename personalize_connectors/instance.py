@@ -8,13 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 _HOME = ".dagster"
-_SETTINGS = """\
-# Made by personalize-connectors, because this folder has no dagster.yaml and DAGSTER_HOME is not set.
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-"""
+_SETTINGS = Path(__file__).with_name("new_home.yaml")
 
 
 def dagster_home(folder: Path) -> Path:
@@ -27,7 +21,7 @@ def dagster_home(folder: Path) -> Path:
     home_folder.mkdir(exist_ok=True)
     settings = home_folder / "dagster.yaml"
     if not settings.exists():
-        settings.write_text(_SETTINGS)
+        settings.write_text(_SETTINGS.read_text())
     return home_folder
 
 
