@@ -1,7 +1,7 @@
 """How fast the pipeline is, and how large, on three days: the first run, a quiet day (nobody changed), a normal day (5 % changed).
 
     python -m benchmarks.pipeline [--users N ...] [--items N ...] [--length N ...] [--rounds N]
-        [--compare COMMIT] [--spark] [--keep FOLDER]
+        [--compression none|gzip|zstd] [--compare COMMIT] [--spark] [--keep FOLDER]
 
 Each stage runs in a process of its own, then a whole run does in one, which is what the ratios are of. Nothing is delivered: between
 decorating and the state, receipts are written as if the destination had accepted everything; that is not timed. The floor of a day is
