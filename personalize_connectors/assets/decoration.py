@@ -26,7 +26,7 @@ from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame
 from personalize_connectors.engine.ids import distinct, recoded
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
-from personalize_connectors.engine.item_documents import unseen_fields
+from personalize_connectors.engine.item_documents import column, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
 from personalize_connectors.engine.recommendations import SCHEMA as USERS
 from personalize_connectors.engine.session import quoted
@@ -112,7 +112,7 @@ def _known_records(
 
 def with_known_items(rows: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
     """The same rows, in smaller batches, in which items are places among the item documents."""
-    known = documents["item_id"].combine_chunks()
+    known = column(documents, "item_id")
     for batch in rows:
         place = batch.schema.get_field_index("items")
         lists = recoded(batch["items"], known)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from personalize_connectors.connectors.protocol import Fields, Renderer
-from personalize_connectors.connectors.rows import column, item_codes, marked
+from personalize_connectors.connectors.rows import item_codes, marked
 from personalize_connectors.engine.gather import (
     between,
     first_apart,
@@ -20,7 +20,7 @@ from personalize_connectors.engine.gather import (
     lengths,
     surrounded,
 )
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.item_documents import column, dump
 
 # They begin with a code point that Unicode keeps out of all texts.
 USER, ITEMS = "\ufdd0 user", "\ufdd0 items"

@@ -11,18 +11,13 @@ import pyarrow.compute as pc
 from personalize_connectors.connectors.protocol import Fields, Ints
 from personalize_connectors.engine.gather import json_strings, lengths, surrounded
 from personalize_connectors.engine.ids import places
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.item_documents import column, dump
 
 
 def heads(users: pa.RecordBatch, key: str, fields: Fields) -> pa.Array:
     """Each user's JSON object without its end: who it is, below a key, and fields that are the same for all."""
     same_for_all = f",{dump(fields)[1:-1].decode()}" if fields else ""
     return surrounded(f"{{{dump(key).decode()}:", json_strings(users["user_id"]), same_for_all)
-
-
-def column(documents: pa.Table, name: str) -> pa.Array:
-    """A column of the item documents as one array."""
-    return documents[name].combine_chunks()
 
 
 def item_texts(documents: pa.Table) -> list[dict[str, str]]:

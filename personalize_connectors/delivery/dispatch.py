@@ -36,6 +36,7 @@ from personalize_connectors.delivery.write_ahead import WriteAhead
 from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.gather import lengths, row_slices
 from personalize_connectors.engine.ids import places
+from personalize_connectors.engine.item_documents import column
 from personalize_connectors.errors import ConnectorsError, DeliveryRefused
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_run import JobRun
@@ -207,7 +208,7 @@ def rendered(
 
 def _slices(rows: Iterator[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
     """Rows in slices of a bounded number of bytes once they are rendered."""
-    known = documents["item_id"].combine_chunks()
+    known = column(documents, "item_id")
     sizes = pc.binary_length(documents["payload"]).to_numpy().astype(np.int64)
     for batch in rows:
         codes = places(batch["items"], known)

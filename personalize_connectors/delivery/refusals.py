@@ -11,7 +11,7 @@ from personalize_connectors.connectors.protocol import Connector, Finding
 from personalize_connectors.connectors.settings import Action, ConnectorSettings
 from personalize_connectors.engine.gather import lengths
 from personalize_connectors.engine.ids import places
-from personalize_connectors.engine.item_documents import finding_counts
+from personalize_connectors.engine.item_documents import column, finding_counts
 from personalize_connectors.shortened import shortened
 
 Counts = Counter[tuple[str, str]]
@@ -30,7 +30,7 @@ class Refusals:
     ) -> None:
         self._connector, self._settings = connector, settings
         self._judge = connector.judge(settings, documents, longest)
-        self._known = documents["item_id"].combine_chunks()
+        self._known = column(documents, "item_id")
         self._spoiled = self._spoiled_items(documents)
         self.items: Counts = finding_counts(documents)
         self.records: Counts = Counter()
@@ -63,7 +63,7 @@ class Refusals:
     def _spoiled_items(self, documents: pa.Table) -> dict[int, str]:
         """Places of the documents for which a record is dropped, and why."""
         spoiled: dict[int, str] = {}
-        findings = documents["findings"].combine_chunks()
+        findings = column(documents, "findings")
         for place in np.flatnonzero(lengths(findings)).tolist():
             for entry in findings[place].as_py():
                 if self._action(entry["rule"]) == "drop_record":

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from personalize_connectors.engine.gather import IN_CACHE, lengths, row_slices
 from personalize_connectors.engine.ids import places
+from personalize_connectors.engine.item_documents import column
 
 
 class Points(Protocol):
@@ -68,9 +69,9 @@ def fingerprints(
 def _digests(
     users: Iterable[pa.RecordBatch], documents: pa.Table, seed: str, points: Points
 ) -> Iterator[pa.RecordBatch]:
-    known = documents["item_id"].combine_chunks()
+    known = column(documents, "item_id")
     seeds = [seed[:_DIGEST], seed[_DIGEST:]]
-    digests = pa.concat_arrays([documents["digest"].combine_chunks(), pa.array(seeds)])
+    digests = pa.concat_arrays([column(documents, "digest"), pa.array(seeds)])
     fixed = digests.cast(pa.binary()).cast(pa.binary(_DIGEST))
     pieces = np.frombuffer(fixed.buffers()[1], f"V{_DIGEST}", len(fixed), fixed.offset * _DIGEST)
     place = 0

@@ -60,16 +60,22 @@ def render(items: Iterable[tuple[str, str | None]], selection: Selection, payloa
     `document` is the item as it stands in the decorated record, `payload` what the connector delivers of it, `digest` 96 bits
     of MD5 over that as text (what the fingerprint of a user is made of), and `findings` what breaks the connector's rules.
     """
-    waiting, batches = iter(items), []
+    waiting, found = iter(items), [[pa.array([], field.type)] for field in SCHEMA]
     while some := list(islice(waiting, _AT_ONCE)):
         rows = [
             _rendered(item_id, fields, selection, payload)
             for (item_id, _), fields in zip(some, _parsed([line for _, line in some]), strict=True)
         ]
-        columns = zip(*rows, strict=True)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-        batches.append(pa.record_batch(arrays, schema=SCHEMA))
-    return pa.Table.from_batches(batches, SCHEMA).combine_chunks()
+        for arrays, values in zip(found, zip(*rows, strict=True), strict=True):
+            arrays.append(pa.array(values, arrays[0].type))
+    return pa.table([_joined(arrays) for arrays in found], schema=SCHEMA)
+
+
+def _joined(arrays: list[pa.Array]) -> pa.Array:
+    """All of them as one, which is then all that is held of them."""
+    joined = pa.concat_arrays(arrays)
+    arrays.clear()
+    return joined
 
 
 def _rendered(
@@ -81,9 +87,15 @@ def _rendered(
     return item_id, dump(fields), delivered, _digest(delivered), metadata is not None, found
 
 
+def column(documents: pa.Table, name: str) -> pa.Array:
+    """A column of the item documents as one array, which most are: Arrow would copy it."""
+    found = documents[name]
+    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+
+
 def finding_counts(documents: pa.Table) -> Counter[tuple[str, str]]:
     """How many items break a rule with a field: rule and field to items."""
-    found = documents["findings"].combine_chunks().flatten()
+    found = column(documents, "findings").flatten()
     return Counter((finding["rule"], finding["field"]) for finding in found.to_pylist())
 
 

@@ -25,7 +25,7 @@ from personalize_connectors.engine.gather import (
     surrounded,
 )
 from personalize_connectors.engine.ids import places
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.item_documents import column, dump
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def with_records(
     users: Iterable[pa.RecordBatch], documents: pa.Table, form: RecordForm
 ) -> Iterator[pa.RecordBatch]:
     """Batches with `user_id`, `items`, `queries` and any other columns, in slices, with the column `record` added."""
-    known, texts = documents["item_id"].combine_chunks(), documents["document"].combine_chunks()
+    known, texts = column(documents, "item_id"), column(documents, "document")
     sizes = pc.binary_length(texts).to_numpy().astype(np.int64)
     later, tail = surrounded(",", texts, ""), pa.array([form.tail()])
     end_code, head_code = len(later), len(later) + 1
@@ -71,7 +71,7 @@ def with_records(
 
 def with_documents(batches: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
     """Batches of items (`user_id` is the item, `items` holds it, or nothing where it is removed) with `record`: its document."""
-    known, texts = documents["item_id"].combine_chunks(), documents["document"].combine_chunks()
+    known, texts = column(documents, "item_id"), column(documents, "document")
     for batch in batches:
         removed = surrounded('{"itemId":', json_strings(batch["user_id"]), ',"removed":true}')
         pieces = pa.concat_arrays([texts, removed, pa.array(["\n"])])

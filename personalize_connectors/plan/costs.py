@@ -13,6 +13,7 @@ from personalize_connectors.connectors.protocol import DataPoints, Ints
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.engine.ids import places
+from personalize_connectors.engine.item_documents import column
 from personalize_connectors.plan.result import Finding, ShapeCost
 
 _KNOWN = pa.array(["changed", "unchanged"])
@@ -84,7 +85,7 @@ def _shape(name: str, what: Decorating, items: Items) -> _Shape:
     return _Shape(
         name=name,
         what=what,
-        item_ids=documents["item_id"].combine_chunks(),
+        item_ids=column(documents, "item_id"),
         points=what.connector.data_points(what.settings, documents, what.longest),
         refusals=Refusals(what.connector, what.settings, documents, what.longest),
     )

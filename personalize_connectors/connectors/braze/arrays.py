@@ -15,9 +15,9 @@ from personalize_connectors.connectors.braze.attributes import USER_ID, constant
 from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.braze.values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Ints, Judge, Renderer
-from personalize_connectors.connectors.rows import column, heads, item_codes, item_texts, marked, owners
+from personalize_connectors.connectors.rows import heads, item_codes, item_texts, marked, owners
 from personalize_connectors.engine.gather import between, first_apart, gather, surrounded
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.item_documents import column, dump
 
 
 def arrays(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - of all shapes

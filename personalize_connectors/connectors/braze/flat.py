@@ -13,7 +13,6 @@ from personalize_connectors.connectors.braze.attributes import USER_ID, constant
 from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.protocol import Ints, Renderer
 from personalize_connectors.connectors.rows import (
-    column,
     heads,
     item_codes,
     item_texts,
@@ -22,7 +21,7 @@ from personalize_connectors.connectors.rows import (
     sums,
 )
 from personalize_connectors.engine.gather import gather, lengths
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.item_documents import column, dump
 
 
 def flat(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:

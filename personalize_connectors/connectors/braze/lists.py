@@ -11,8 +11,9 @@ from personalize_connectors.connectors.braze.settings import BrazeSettings
 from personalize_connectors.connectors.braze.values import LARGEST_NESTED
 from personalize_connectors.connectors.protocol import Finding, Judge, Renderer
 from personalize_connectors.connectors.renderers import ITEMS, USER, list_renderer
-from personalize_connectors.connectors.rows import column, item_codes, sums
+from personalize_connectors.connectors.rows import item_codes, sums
 from personalize_connectors.engine.gather import lengths
+from personalize_connectors.engine.item_documents import column
 
 
 def lists(settings: BrazeSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - of all shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import pyarrow as pa
 
 from personalize_connectors.connectors.braze.attributes import everything, field_names
 from personalize_connectors.connectors.braze.settings import BrazeSettings
-from personalize_connectors.connectors.protocol import DataPoints
-from personalize_connectors.connectors.rows import column
+from personalize_connectors.connectors.protocol import DataPoints, Fields, Ints
+from personalize_connectors.engine.item_documents import column
+
+_AT_ONCE = 4096
 
 
 def data_points(settings: BrazeSettings, documents: pa.Table, longest: int) -> DataPoints:
@@ -25,22 +28,32 @@ def data_points(settings: BrazeSettings, documents: pa.Table, longest: int) -> D
     per_user = sum(map(_cost, settings.otherAttributes.values()))
     if settings.payload == "ids":
         return DataPoints(per_user + 1, np.zeros(len(documents), np.int64), per_removal=removal)
-    items = [orjson.loads(text) for text in column(documents, "payload").to_pylist()]
-    names = field_names(settings, items)
+    if settings.payload == "objects":
+        return DataPoints(per_user, _of_each(documents, len), per_removal=removal)
+    names = set(field_names(settings, _items(documents)))
     if settings.payload == "flat":
-        costs = [sum(map(_cost, item.values())) for item in items]
-        beyond_one = [cost - len(item) for cost, item in zip(costs, items, strict=True)]
+        per_item = _of_each(documents, lambda item: sum(map(_cost, item.values())))
         known_user = per_user + longest * len(names)
-        per_item = np.array(costs, np.int64)
-        return DataPoints(per_user, per_item, known_user, removal, np.array(beyond_one, np.int64))
-    if settings.payload == "arrays":
-        there = {name for item in items for name in item} & set(names)
-        nested = {name for name in there if any(isinstance(item.get(name), dict | list) for item in items)}
-        per_user += len(there) - len(nested)
-        costs = [sum(_keys(item[name]) for name in nested & item.keys()) for item in items]
-    else:
-        costs = [len(item) for item in items]
-    return DataPoints(per_user, np.array(costs, np.int64), per_removal=removal)
+        return DataPoints(per_user, per_item, known_user, removal, per_item - _of_each(documents, len))
+    there: set[str] = set()
+    nested: set[str] = set()
+    for item in _items(documents):
+        there |= names & item.keys()
+        nested |= {name for name in names & item.keys() if isinstance(item[name], dict | list)}
+    per_user += len(there) - len(nested)
+    per_item = _of_each(documents, lambda item: sum(_keys(item[name]) for name in nested & item.keys()))
+    return DataPoints(per_user, per_item, per_removal=removal)
+
+
+def _items(documents: pa.Table) -> Iterator[Fields]:
+    """What is delivered of each item, parsed; no more than some of them are held."""
+    payloads = column(documents, "payload")
+    for start in range(0, len(payloads), _AT_ONCE):
+        yield from map(orjson.loads, payloads.slice(start, _AT_ONCE).to_pylist())
+
+
+def _of_each(documents: pa.Table, number: Callable[[Fields], int]) -> Ints:
+    return np.fromiter(map(number, _items(documents)), np.int64, len(documents))
 
 
 def _cost(value: Any) -> int:

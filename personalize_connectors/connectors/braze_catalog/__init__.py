@@ -26,7 +26,7 @@ from personalize_connectors.connectors.exchange import Call, Destination, Envelo
 from personalize_connectors.connectors.protocol import Connector, Fields, Finding, Judge, Payload, Renderer
 from personalize_connectors.connectors.settings import ConnectorSettings, RateWindow
 from personalize_connectors.engine.gather import gather
-from personalize_connectors.engine.item_documents import dump
+from personalize_connectors.engine.item_documents import column, dump
 
 MOST_ITEMS = 50
 MAX_BODY = (
@@ -105,7 +105,7 @@ def rendering(settings: BrazeCatalogSettings) -> dict[str, Any]:
 
 def renderer(settings: BrazeCatalogSettings, documents: pa.Table, longest: int) -> Renderer:  # noqa: ARG001 - the protocol's
     """The payload of each item, or for one that is removed its id alone."""
-    known, payloads = documents["item_id"].combine_chunks(), documents["payload"].combine_chunks()
+    known, payloads = column(documents, "item_id"), column(documents, "payload")
 
     def render(items: pa.RecordBatch) -> pa.LargeBinaryArray:
         removed = pc.equal(items["change"], "removed")
