@@ -41,7 +41,8 @@ class _Plain:
 
     def line(self, text: str) -> None:
         with suppress(BrokenPipeError):  # whoever read us has enough; what is told of goes on
-            print(text, file=sys.stderr)  # noqa: T201 - as it is, whatever its width
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
     def now(self, text: str) -> None:
         """Nothing that is overwritten has a place in a log."""

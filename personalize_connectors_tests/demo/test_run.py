@@ -20,8 +20,8 @@ def _own_folder(tmp_path, monkeypatch):
 def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, capsys):
     """The demo delivers both days to its own emulator, whatever the environment says; again, it leaves alone what is not its own."""
     mine = tmp_path / "bucket/etl_jobs/user_personalization/daily/config.json"
-    for _ in range(2):
-        assert run_demo(1000, None)
+    for root in (None, str(tmp_path / "bucket")):
+        assert run_demo(1000, root)
         printed = capsys.readouterr().out
         assert printed.count("accepted / rejected") == 4
         assert "│ 996 / 0 │" in re.sub(" +", " ", printed)

@@ -74,8 +74,8 @@ def test_kills_lose_nothing_and_repeat_nothing(installed):
     land(installed, JOBS)
     wait_for("20 runs", lambda: len({run.tags["job"] for run in runs(installed)}) == len(JOBS))
     for name in ("code", "daemon", "postgres"):
-        before = len(delivered(installed))
-        wait_for("deliveries", lambda: len(delivered(installed)) >= before + USERS)  # noqa: B023 - awaited at once
+        wanted = len(delivered(installed)) + USERS
+        wait_for("deliveries", lambda wanted=wanted: len(delivered(installed)) >= wanted)
         installed.processes.kill(name)
         if name == "postgres":
             wait_for("PostgreSQL", lambda: answered(installed))
