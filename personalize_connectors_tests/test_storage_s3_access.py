@@ -94,7 +94,8 @@ def test_says_that_the_endpoint_is_no_address(monkeypatch, capsys):
     monkeypatch.setenv("CONNECTORS_ROOT", "s3://bucket")
     code, text = said(monkeypatch, capsys, "validate")
     assert (code, text.count("\n")) == (2, 1)
-    assert text.startswith("error: AWS_ENDPOINT_URL is '127.0.0.1:5000'; write http:// or https://")
+    said_of_it = "error: CONNECTORS_ROOT: AWS_ENDPOINT_URL is '127.0.0.1:5000'; write http:// or"
+    assert text.startswith(said_of_it)
 
 
 @pytest.mark.usefixtures("s3")
