@@ -14,11 +14,11 @@ import pyarrow as pa
 from personalize_connectors import inputs
 from personalize_connectors.allowance import Allowance
 from personalize_connectors.assets import decoration, error_lines, raw_lines, record_lines, user_lists
-from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.assets.user_lists import UserLists
 from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.item_metadata import ItemMetadata
+from personalize_connectors.engine.items import Items
 from personalize_connectors.engine.mapping import SetAside
 from personalize_connectors.engine.session import open_session
 from personalize_connectors.errors import BadSettings

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from personalize_connectors import layout
 from personalize_connectors.engine.frame import Beside, Frame, Written
 from personalize_connectors.errors import NotFound
-from personalize_connectors.layout import SUCCESS
+from personalize_connectors.job_run import Job
 from personalize_connectors.line_file import line_ending, line_file
 from personalize_connectors.storage import Storage
 from personalize_connectors.table_file import TableFile, row_groups, table_file
@@ -141,9 +142,18 @@ def open_folder(storage: Storage, path: str) -> Folder:
     manifest = storage.manifest(path)
     if manifest is None:
         raise NotFound(
-            f"{storage.uri(path)} is not there or not complete (no {SUCCESS}); materialize the asset that writes it"
+            f"{storage.uri(path)} is not there or not complete (no {layout.SUCCESS}); materialize the asset that writes it"
         )
     return Folder(storage, path, manifest)
+
+
+def complete(storage: Storage, job: Job, asset: str) -> list[tuple[datetime, str]]:
+    """The runs of which an asset's folder is complete, oldest first, each with the folder."""
+    found = [
+        entry.path for entry in storage.objects(layout.stages(job, asset)) if entry.name == layout.SUCCESS
+    ]
+    folders = [path.rpartition("/")[0] for path in found]
+    return sorted((run_at, folder) for folder in folders if (run_at := layout.run_at_of(folder)))
 
 
 def write_frames(storage: Storage, frames: Sequence[Frame]) -> dict[str, Folder]:
@@ -237,8 +247,8 @@ def _finish(storage: Storage, path: str, content: _Content) -> None:
         "files": sorted(content.files, key=lambda entry: str(entry["name"])),
         **content.extra,
     }
-    storage.write(f"{path}/{SUCCESS}", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    storage.write(f"{path}/{layout.SUCCESS}", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
     for found in storage.objects(path):
-        if found.name not in names and found.name != SUCCESS:
+        if found.name not in names and found.name != layout.SUCCESS:
             storage.remove(found.path)
     storage.remove_unfinished(path)

@@ -7,6 +7,7 @@ from personalize_connectors.errors import BadInput, NotFound
 from personalize_connectors.inputs import bad_input_lines, input_files, item_mapping, item_metadata
 from personalize_connectors.job_run import Job
 from personalize_connectors.storage import open_storage
+from personalize_connectors_tests.engine.plain import metadata
 
 SIMILAR = Job("related_items", "similar")
 DAILY = Job("user_personalization", "daily")
@@ -41,17 +42,14 @@ def test_reads_the_metadata_of_all_files(bucket):
     bucket.write(f"{FOLDER}/item_metadata/b.json", b'{"id":"1","name":"new"}\n')
     bucket.write(f"{FOLDER}/item_metadata/a.json", b'{"id":"1","name":"old"}\n{"id":2,"name":"two"}')
     found = item_metadata(bucket, SIMILAR)
-    assert {item: line.strip() for item, line in found.lines.items()} == {
-        "1": '{"id":"1","name":"new"}',
-        "2": '{"id":2,"name":"two"}',
-    }
-    assert (found.repeated, found.bad) == (1, [])
+    lines = {"1": '{"id":"1","name":"new"}\n', "2": '{"id":2,"name":"two"}'}
+    assert found == metadata(lines, repeated=1)
 
 
 def test_a_job_can_be_without_metadata(bucket):
     """Without metadata files there is no metadata, and no error."""
     found = item_metadata(bucket, SIMILAR)
-    assert (found.lines, found.repeated, found.bad) == ({}, 0, [])
+    assert found == metadata({})
 
 
 def test_reads_the_mapping_of_all_files(bucket):

@@ -17,6 +17,9 @@ from personalize_connectors.delivery.parcels import Parcel
 from personalize_connectors.demo.products import catalogue
 from personalize_connectors.demo.size import ShopSize
 from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors.engine.item_metadata import read_metadata
+from personalize_connectors.engine.items import Items
+from personalize_connectors.engine.lines import line_batches
 
 _USERS, _PARCELS = 200 * MOST_OBJECTS, 20
 _ITEMS, _LONGEST = 5_000, 25
@@ -26,10 +29,11 @@ _CALL = CONNECTOR.call(BrazeSettings(), False)  # noqa: FBT003 - of records to w
 def rendered(settings: BrazeSettings, seconds: float) -> Iterator[Parcel]:
     """Parcels of 15,000 users for so many seconds, each rendered when it is asked for; the same users come again."""
     shop = catalogue(ShopSize(items=_ITEMS), 0)
-    lines = [orjson.dumps(product).decode() if product else None for product in shop.products]
+    lines = [orjson.dumps(product, option=orjson.OPT_APPEND_NEWLINE) for product in shop.products if product]
+    items = Items(pa.array(shop.ids, pa.string()), read_metadata(line_batches([lines]), ["products.json"]))
     fields = settings.itemMetadataFields
     selection = Selection(None if fields is None else tuple(fields))
-    documents = render(zip(shop.ids, lines, strict=True), selection, lambda item: _payload(settings, item))
+    documents = render(items, selection, lambda item: _payload(settings, item))
     draw = CONNECTOR.renderer(settings, documents, _LONGEST)
     lists, added = _lists(shop.ids), pa.repeat("added", _USERS)
     made = (

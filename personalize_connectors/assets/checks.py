@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from personalize_connectors.assets.budget import over_budget
-from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import Decoration
+from personalize_connectors.engine.items import Items
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.shortened import shortened
 
@@ -88,7 +90,7 @@ def user_drop(users: int, previous: int | None, most: float, *, allowed: bool) -
 def decoration_checks(config: JobConfig, decorations: Mapping[str, Decoration], items: Items) -> list[Check]:
     """What is found once the decorated records are written."""
     return [
-        _metadata_is_there([item for item, line in items if line is None], len(items)),
+        _metadata_is_there(items.without_metadata, len(items)),
         _fields_arrive(decorations),
         _values_are_kept(decorations),
         _within_budget(config, decorations),
@@ -96,11 +98,12 @@ def decoration_checks(config: JobConfig, decorations: Mapping[str, Decoration], 
     ]
 
 
-def _metadata_is_there(missing: Sequence[str], items: int) -> Check:
-    example = f", for example {', '.join(repr(shortened(item)) for item in missing[:5])}" if missing else ""
+def _metadata_is_there(missing: pa.StringArray, items: int) -> Check:
+    some = ", ".join(repr(shortened(item)) for item in missing[:5].to_pylist())
+    example = f", for example {some}" if some else ""
     text = f"{len(missing):,} of {items:,} recommended items have no metadata{example}"
     figures = {"items": items, "items_without_metadata": len(missing)}
-    return Check(WITHOUT_METADATA, not missing, text, figures=figures)
+    return Check(WITHOUT_METADATA, not len(missing), text, figures=figures)
 
 
 def _fields_arrive(decorations: Mapping[str, Decoration]) -> Check:

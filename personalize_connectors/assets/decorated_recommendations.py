@@ -119,7 +119,8 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
                     **_delta_metadata({name: decoration.counts for name, decoration in decorations.items()}),
                     "rows": sum(folder.rows_of(name) for name in decorations),
                     "items": len(items),
-                    "items_without_metadata": sum(line is None for _, line in items),
+                    "items_without_metadata": len(items.without_metadata),
+                    "items_rendered": sum(decoration.rendered for decoration in decorations.values()),
                     "repeated_metadata_lines": metadata.repeated,
                     "report": report_link(installation, run),
                     "preview": table(

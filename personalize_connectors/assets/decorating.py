@@ -1,19 +1,14 @@
-"""A connector as a job configures it, and the item documents that it delivers."""
+"""A connector as a job configures it, and what it delivers of an item."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from personalize_connectors.connectors.protocol import Connector, Fields
 from personalize_connectors.connectors.registry import connectors
 from personalize_connectors.connectors.settings import ConnectorSettings
-from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors.engine.item_documents import Selection
 from personalize_connectors.job_config import JobConfig
-
-# Every item that some user gets, with its metadata line.
-Items = list[tuple[str, str | None]]
 
 
 @dataclass(frozen=True)
@@ -44,11 +39,7 @@ class Decorating:
         """The longest list a user gets."""
         return self.config.top.itemsPerUser
 
-    def documents(self, items: Items) -> pa.Table:
-        """The item documents, rendered."""
-
-        def payload(fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
-            found = self.connector.payload(self.settings, fields)
-            return found.text, [(finding.rule, finding.field) for finding in found.findings]
-
-        return render(items, self.selection, payload)
+    def payload(self, fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
+        """What is delivered of an item, and the rules that its fields break."""
+        found = self.connector.payload(self.settings, fields)
+        return found.text, [(finding.rule, finding.field) for finding in found.findings]

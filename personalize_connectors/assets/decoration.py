@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
-from personalize_connectors.assets.decorating import Decorating, Items
+from personalize_connectors.assets.decorating import Decorating
+from personalize_connectors.assets.last_documents import documents_key, documents_of, rendered_by
 from personalize_connectors.assets.removal import most_removed, too_many_missing
 from personalize_connectors.assets.still_named import oldest_list, still_named
 from personalize_connectors.connectors.registry import connectors
@@ -28,11 +29,12 @@ from personalize_connectors.engine.ids import distinct, recoded
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
 from personalize_connectors.engine.item_documents import column, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
+from personalize_connectors.engine.items import Items
 from personalize_connectors.engine.recommendations import SCHEMA as USERS
 from personalize_connectors.engine.session import quoted
-from personalize_connectors.folders import Folder
+from personalize_connectors.folders import Folder, complete
 from personalize_connectors.job_config import JobConfig
-from personalize_connectors.job_run import JobRun
+from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.storage import Storage
 
 ASSET = "decorated_recommendations"
@@ -53,6 +55,7 @@ class Decoration:
     Attributes:
         what: The connector, as the job configures it.
         documents: The item documents.
+        rendered: How many of them are not taken over from the last run.
         rows: The rows to deliver, to be written lazily, without their records.
         items: The item documents, to be written.
         counts: How the run's records stand to what was accepted.
@@ -63,6 +66,7 @@ class Decoration:
 
     what: Decorating
     documents: pa.Table
+    rendered: int
     rows: Frame
     items: Frame
     counts: DeltaCounts
@@ -88,8 +92,14 @@ def kept_key(connector: str) -> str:
 
 def recommended_items(users: Folder, metadata: ItemMetadata) -> Items:
     """Every item that some user gets, with its metadata line."""
-    names = distinct(users.coded(["items"], LISTS), "items").to_pylist()
-    return [(item, metadata.lines.get(item)) for item in names]
+    return Items(distinct(users.coded(["items"], LISTS), "items"), metadata)
+
+
+def rendered_documents(bucket: Storage, job: Job, what: Decorating, items: Items) -> tuple[pa.Table, int]:
+    """A connector's item documents, and how many of them are not taken over from the job's newest run."""
+    runs = complete(bucket, job, ASSET)
+    last = runs[-1][1] if runs else None
+    return documents_of(what, items, bucket, last, items_frame(what.name))
 
 
 def records_of(
@@ -98,10 +108,11 @@ def records_of(
     """The rows of `engine.recommendations` that a connector's records are made of; of a catalog each item, with itself."""
     if what.connector.unit == "user":
         return users.coded(columns, LISTS)
-    names = pa.array([item for item, _ in items], pa.string())
-    itself = pa.ListArray.from_arrays(pa.array(range(len(names) + 1), pa.int32()), names)
-    empty = [pa.nulls(len(names), USERS.field(column).type) for column in ("scores", "queries")]
-    return iter(pa.table([names, itself, *empty], schema=USERS).select(columns).to_batches(ROWS_PER_BATCH))
+    itself = pa.ListArray.from_arrays(pa.array(range(len(items) + 1), pa.int32()), items.ids)
+    empty = [pa.nulls(len(items), USERS.field(column).type) for column in ("scores", "queries")]
+    return iter(
+        pa.table([items.ids, itself, *empty], schema=USERS).select(columns).to_batches(ROWS_PER_BATCH)
+    )
 
 
 def _known_records(
@@ -166,7 +177,7 @@ def decorate_one(
         allowance: What a person allows.
         present: Who is not gone though no list says so (`user_id`); None where nobody knows.
     """
-    documents = what.documents(items)
+    documents, rendered = rendered_documents(bucket, run.job, what, items)
     records = partial(_known_records, what, users, items, documents)
     counts, kept = _compare(session, bucket, run, what, users, records, documents, allowance, present)
     refusals = Refusals(what.connector, what.settings, documents, what.longest)
@@ -174,6 +185,7 @@ def decorate_one(
     return Decoration(
         what=what,
         documents=documents,
+        rendered=rendered,
         rows=replace(rows_frame(run, what, rows), manifest=rows_manifest(what, users, kept)),
         items=documents_frame(run, what, documents),
         counts=counts,
@@ -194,6 +206,7 @@ def rows_manifest(what: Decorating, users: Folder, kept: str) -> dict[str, Any]:
         "users": users.rows_of(LISTS),
         rendering_key(what.name): what.connector.rendering(what.settings),
         kept_key(what.name): kept,
+        documents_key(what.name): rendered_by(what),
     }
 
 

@@ -29,7 +29,7 @@ from personalize_connectors.engine.recommendations import (
     readable,
     users_with_errors,
 )
-from personalize_connectors.folders import Folder
+from personalize_connectors.folders import Folder, complete
 from personalize_connectors.inputs import item_mapping
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
@@ -99,12 +99,8 @@ def _written_already(run: JobRun, config: JobConfig, raw: Folder, last: LastLine
 
 def previous_users(bucket: Storage, run: JobRun) -> int | None:
     """The users of the newest earlier run of the same job that was not stopped; None where there is none."""
-    found = [
-        (at, entry.path.removesuffix(f"/{layout.SUCCESS}"))
-        for entry in bucket.objects(layout.stages(run.job, DECORATED))
-        if entry.name == layout.SUCCESS and (at := layout.run_at_of(entry.path)) and at < run.run_at
-    ]
-    manifest = bucket.manifest(max(found)[1]) if found else None
+    earlier = [folder for at, folder in complete(bucket, run.job, DECORATED) if at < run.run_at]
+    manifest = bucket.manifest(earlier[-1]) if earlier else None
     return int(manifest["users"]) if manifest else None
 
 

@@ -10,14 +10,17 @@ import hashlib
 import json
 from binascii import b2a_base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from personalize_connectors.engine.ids import Ints
+from personalize_connectors.engine.items import Items
 
 Fields = dict[str, Any]
 # What is delivered of an item, and the values that break a rule: the rule, and the field.
@@ -36,6 +39,7 @@ SCHEMA = pa.schema(
         ("payload", pa.string()),
         ("digest", pa.string()),
         ("has_metadata", pa.bool_()),
+        ("line_digest", pa.binary(16)),
         ("findings", pa.list_(pa.struct([("rule", pa.string()), ("field", pa.string())]))),
     ]
 )
@@ -54,20 +58,27 @@ class Selection:
         return {**chosen, "itemId": item_id}
 
 
-def render(items: Iterable[tuple[str, str | None]], selection: Selection, payload: Payload) -> pa.Table:
-    """The item documents of pairs of item id and metadata line (None where there is none), in the columns of `SCHEMA`.
+def render(items: Items, selection: Selection, payload: Payload, wanted: Ints | None = None) -> pa.Table:
+    """The item documents of all items, or of those at the places that are `wanted`, in the columns of `SCHEMA`.
 
     `document` is the item as it stands in the decorated record, `payload` what the connector delivers of it, `digest` 96 bits
-    of MD5 over that as text (what the fingerprint of a user is made of), and `findings` what breaks the connector's rules.
+    of MD5 over that as text (what the fingerprint of a user is made of), `line_digest` that of its metadata line, and `findings`
+    what breaks the connector's rules.
     """
-    waiting, found = iter(items), [[pa.array([], field.type)] for field in SCHEMA]
-    while some := list(islice(waiting, _AT_ONCE)):
-        rows = [
+    wanted = np.arange(len(items)) if wanted is None else wanted
+    found = [[pa.array([], field.type)] for field in SCHEMA]
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        ids, lines = items.ids.take(pa.array(some)), items.lines(some)
+        rendered = [
             _rendered(item_id, fields, selection, payload)
-            for (item_id, _), fields in zip(some, _parsed([line for _, line in some]), strict=True)
+            for item_id, fields in zip(ids.to_pylist(), _parsed(lines), strict=True)
         ]
-        for arrays, values in zip(found, zip(*rows, strict=True), strict=True):
-            arrays.append(pa.array(values, arrays[0].type))
+        documents, payloads, digests, findings = zip(*rendered, strict=True)
+        line_digests = items.line_digests.take(pa.array(some))
+        columns = (ids, documents, payloads, digests, lines.is_valid(), line_digests, findings)
+        for arrays, values in zip(found, columns, strict=True):
+            arrays.append(values if isinstance(values, pa.Array) else pa.array(values, arrays[0].type))
     return pa.table([_joined(arrays) for arrays in found], schema=SCHEMA)
 
 
@@ -80,11 +91,11 @@ def _joined(arrays: list[pa.Array]) -> pa.Array:
 
 def _rendered(
     item_id: str, metadata: Fields | None, selection: Selection, payload: Payload
-) -> tuple[Any, ...]:
+) -> tuple[bytes, bytes, str, tuple[dict[str, str], ...]]:
     fields = selection.document(item_id, metadata or {})
     delivered, findings = payload(fields)
     found = tuple({"rule": rule, "field": field} for rule, field in findings)
-    return item_id, dump(fields), delivered, _digest(delivered), metadata is not None, found
+    return dump(fields), delivered, _digest(delivered), found
 
 
 def column(documents: pa.Table, name: str) -> pa.Array:
@@ -101,11 +112,12 @@ def finding_counts(documents: pa.Table) -> Counter[tuple[str, str]]:
 
 def unseen_fields(documents: pa.Table, selection: Selection) -> list[str]:
     """The fields that were asked for and that no item has."""
-    unseen = set(selection.fields or ())
-    for document in documents["document"].to_pylist() if unseen else []:
-        unseen -= orjson.loads(document).keys()
+    unseen, texts = set(selection.fields or ()), column(documents, "document")
+    for start in range(0, len(texts), _AT_ONCE):
         if not unseen:
             break
+        for document in texts.slice(start, _AT_ONCE).to_pylist():
+            unseen -= orjson.loads(document).keys()
     return [field for field in selection.fields or () if field in unseen]
 
 
@@ -117,9 +129,9 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _parsed(lines: list[str | None]) -> Iterator[Fields | None]:
-    long = pc.match_substring_regex(pa.array(lines, pa.string()), _LONG_NUMBER).to_pylist()
-    for line, has_long in zip(lines, long, strict=True):
+def _parsed(lines: pa.LargeStringArray) -> Iterator[Fields | None]:
+    long = pc.match_substring_regex(lines, _LONG_NUMBER)
+    for line, has_long in zip(lines.to_pylist(), long.to_pylist(), strict=True):
         yield None if line is None else json.loads(line) if has_long else orjson.loads(line)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -32,53 +33,68 @@ class BadLine:
     text: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class ItemMetadata:
     """The last good line of each item id, and what was left out.
 
     Attributes:
-        lines: Item id to metadata line (JSON).
+        ids: The item ids, each once.
+        lines: The metadata line (JSON) of each.
         repeated: Earlier lines of an id that came again.
         bad: Lines that cannot be used.
     """
 
-    lines: dict[str, str] = field(default_factory=dict)
+    ids: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()))
+    lines: pa.LargeStringArray = field(default_factory=lambda: pa.array([], pa.large_string()))
     repeated: int = 0
     bad: list[BadLine] = field(default_factory=list)
 
 
 def read_metadata(lines: Iterable[pa.RecordBatch], files: list[str]) -> ItemMetadata:
     """Read lines (the columns of `engine.lines`) of metadata files; the last line of an id wins."""
-    metadata = ItemMetadata()
-    for file_no, line, text in _rows(lines):
-        if not text.strip():
-            continue
-        item_id, reason = _judge(text)
-        if reason:
-            metadata.bad.append(BadLine(files[file_no], line, reason, text.rstrip("\r\n")))
-            continue
-        metadata.repeated += item_id in metadata.lines
-        metadata.lines[item_id] = text
-    return metadata
-
-
-def _rows(lines: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, int, str]]:
+    ids, texts = [pa.array([], pa.string())], [pa.array([], pa.large_string())]
+    bad: list[BadLine] = []
     for batch in lines:
-        columns = (batch[name].to_pylist() for name in ("file_no", "line", "text"))
-        yield from zip(*columns, strict=True)
+        judged = [_judge(text) for text in batch["text"].to_pylist()]
+        bad += _bad_lines(batch, [reason for _, reason in judged], files)
+        found = pa.array([item_id for item_id, _ in judged], pa.string())
+        ids.append(found.drop_null())
+        texts.append(batch["text"].filter(found.is_valid()) if found.null_count else batch["text"])
+    return _last_of_each(pa.concat_arrays(ids), pa.concat_arrays(texts), bad)
 
 
-def _judge(text: str) -> tuple[str, str | None]:
-    """The item id, and why the line cannot be used."""
+def _bad_lines(batch: pa.RecordBatch, reasons: list[str | None], files: list[str]) -> Iterator[BadLine]:
+    for row, reason in enumerate(reasons):
+        if reason:
+            file_no, line, text = (batch[name][row].as_py() for name in ("file_no", "line", "text"))
+            yield BadLine(files[file_no], line, reason, text.rstrip("\r\n"))
+
+
+def _last_of_each(ids: pa.StringArray, lines: pa.LargeStringArray, bad: list[BadLine]) -> ItemMetadata:
+    coded = ids.dictionary_encode()
+    repeated = len(ids) - len(coded.dictionary)
+    if repeated:
+        last = np.zeros(len(coded.dictionary), np.int64)
+        last[coded.indices.to_numpy()] = np.arange(
+            len(ids)
+        )  # of a place that comes again the last value stays
+        lines = lines.take(pa.array(last))
+    return ItemMetadata(coded.dictionary, lines, repeated, bad)
+
+
+def _judge(text: str) -> tuple[str | None, str | None]:
+    """The item id, or why the line cannot be used; neither of a blank line."""
     try:
         parsed: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return "", "too_deep" if "depth" in error.msg else "not_json"
+        if not text.strip():
+            return None, None
+        return None, "too_deep" if "depth" in error.msg else "not_json"
     if text.count("[") + text.count("{") > _DEEPEST and is_deeper(parsed, _DEEPEST):
-        return "", "too_deep"
+        return None, "too_deep"
     if not isinstance(parsed, dict):
-        return "", "not_object"
+        return None, "not_object"
     item_id = parsed.get("id")
     if isinstance(item_id, bool) or not isinstance(item_id, str | int) or item_id == "":
-        return "", "no_id"
+        return None, "no_id"
     return str(item_id), None

@@ -17,8 +17,9 @@ from personalize_connectors.delivery.state import SCHEMA as STATE
 from personalize_connectors.delivery.state import find_accepted
 from personalize_connectors.delivery.write_ahead import PLAN
 from personalize_connectors.explain.lookup import Row, lines_with, rows_of
-from personalize_connectors.explain.subject import Subject, complete, folder_at, written_at
+from personalize_connectors.explain.subject import Subject, folder_at, written_at
 from personalize_connectors.explain.traces import Change, DeadLetter, History, InFlight, LastWord, Receipt
+from personalize_connectors.folders import complete
 from personalize_connectors.storage import Storage
 
 _File = tuple[datetime | None, str]

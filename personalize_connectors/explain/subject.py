@@ -9,7 +9,7 @@ from typing import Literal
 from personalize_connectors import layout
 from personalize_connectors.assets.decoration import ASSET as DECORATED
 from personalize_connectors.errors import BadInput
-from personalize_connectors.folders import Folder
+from personalize_connectors.folders import Folder, complete
 from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.storage import Storage
 
@@ -66,13 +66,6 @@ def stages_of(bucket: Storage, job: Job, at: datetime | None) -> Stages:
     run = JobRun(job, at or runs[-1])
     folders = {name: folder_at(bucket, layout.stage(run, name)) for name in STAGES}
     return Stages(run, {name: folder for name, folder in folders.items() if folder}, runs)
-
-
-def complete(bucket: Storage, job: Job, asset: str) -> list[tuple[datetime, str]]:
-    """The runs of which an asset's folder is complete, oldest first, each with the folder."""
-    found = [entry for entry in bucket.objects(layout.stages(job, asset)) if entry.name == layout.SUCCESS]
-    folders = [entry.path.rpartition("/")[0] for entry in found]
-    return sorted((run_at, folder) for folder in folders if (run_at := layout.run_at_of(folder)))
 
 
 def folder_at(bucket: Storage, path: str) -> Folder | None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.assets.decorating import Decorating, Items
+from personalize_connectors.assets.decorating import Decorating
 from personalize_connectors.connectors.protocol import DataPoints, Ints
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.delivery.refusals import Refusals
 from personalize_connectors.engine.ids import places
-from personalize_connectors.engine.item_documents import column
+from personalize_connectors.engine.item_documents import column, render
+from personalize_connectors.engine.items import Items
 from personalize_connectors.plan.result import Finding, ShapeCost
 
 _KNOWN = pa.array(["changed", "unchanged"])
@@ -81,7 +82,7 @@ class _Shape:
 
 
 def _shape(name: str, what: Decorating, items: Items) -> _Shape:
-    documents = what.documents(items)
+    documents = render(items, what.selection, what.payload)
     return _Shape(
         name=name,
         what=what,

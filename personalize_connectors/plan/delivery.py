@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.connectors.settings import RateWindow
 from personalize_connectors.delivery.dispatch import Dispatch, rendered
@@ -24,6 +23,7 @@ from personalize_connectors.delivery.state import (
     perhaps_billed_twice,
 )
 from personalize_connectors.engine.frame import batches
+from personalize_connectors.engine.items import Items
 from personalize_connectors.plan.costs import findings, money, other_shapes
 from personalize_connectors.plan.result import ConnectorPlan, RateTime, ShapeCost
 

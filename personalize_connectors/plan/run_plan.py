@@ -15,7 +15,6 @@ from personalize_connectors.assets.checks import (
     error_share,
     user_drop,
 )
-from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import (
     LISTS,
     Decoration,
@@ -30,6 +29,7 @@ from personalize_connectors.delivery.dispatch import Dispatch
 from personalize_connectors.delivery.state import find_accepted, refuse_older
 from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.item_metadata import ItemMetadata
+from personalize_connectors.engine.items import Items
 from personalize_connectors.engine.scratch import scratch_folder
 from personalize_connectors.engine.session import open_session
 from personalize_connectors.errors import OlderRun

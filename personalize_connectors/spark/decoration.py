@@ -19,7 +19,7 @@ from pyspark.sql import functions as column
 
 from personalize_connectors import layout
 from personalize_connectors.allowance import Allowance
-from personalize_connectors.assets.decorating import Decorating, Items
+from personalize_connectors.assets.decorating import Decorating
 from personalize_connectors.assets.decoration import (
     LISTS,
     PRESENT,
@@ -29,6 +29,7 @@ from personalize_connectors.assets.decoration import (
     is_catalog,
     items_still_named,
     judged,
+    rendered_documents,
     rows_frame,
     rows_manifest,
     unwanted,
@@ -43,6 +44,7 @@ from personalize_connectors.engine.frame import Written
 from personalize_connectors.engine.ids import distinct
 from personalize_connectors.engine.item_documents import unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
+from personalize_connectors.engine.items import Items
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig
 from personalize_connectors.job_run import JobRun
@@ -132,8 +134,7 @@ def recommended_items(spark: SparkSession, users: Folder, metadata: ItemMetadata
     """As `assets.decoration`."""
     lists = stage_of(users, LISTS)
     found = table(pieces(spark, len(lists), _Items(lists), "item_id string").distinct())
-    names = found["item_id"].combine_chunks().sort().to_pylist()
-    return [(item, metadata.lines.get(item)) for item in names]
+    return Items(found["item_id"].combine_chunks().sort(), metadata)
 
 
 def decorate(
@@ -170,7 +171,7 @@ def _catalog(made_of: Decorator, what: Decorating, items: Items, oldest: list[in
 
 
 def _profiles(made_of: Decorator, what: Decorating, items: Items) -> tuple[Decoration, Compared]:
-    documents = what.documents(items)
+    documents, rendered = rendered_documents(made_of.bucket, made_of.run.job, what, items)
     points = what.connector.data_points(what.settings, documents, what.longest)
     # A name of its own, for workers keep what they looked up by it.
     path = f"{made_of.scratch}/{what.name}-{secrets.token_hex(4)}.parquet"
@@ -183,6 +184,7 @@ def _profiles(made_of: Decorator, what: Decorating, items: Items) -> tuple[Decor
     decoration = Decoration(
         what=what,
         documents=documents,
+        rendered=rendered,
         rows=replace(
             rows,
             manifest=rows_manifest(what, made_of.users, kept),

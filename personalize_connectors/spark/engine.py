@@ -12,12 +12,12 @@ from pyspark.sql import SparkSession
 
 from personalize_connectors.allowance import Allowance
 from personalize_connectors.assets import record_lines
-from personalize_connectors.assets.decorating import Items
 from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.assets.user_lists import UserLists
 from personalize_connectors.cluster import Cluster
 from personalize_connectors.engine.frame import Frame
 from personalize_connectors.engine.item_metadata import ItemMetadata
+from personalize_connectors.engine.items import Items
 from personalize_connectors.engine.mapping import SetAside
 from personalize_connectors.folders import Folder
 from personalize_connectors.job_config import JobConfig

@@ -11,6 +11,7 @@ import pytest
 from personalize_connectors.connectors.protocol import DataPoints
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors_tests.engine.plain import items as items_of
 from personalize_connectors_tests.engine.plain import plain
 
 USERS = {"u": ["a", "b"], "v": ["b", "a"], "w": ["a"], "é|": ["c", "a", "b"]}
@@ -33,7 +34,7 @@ def rows(session, users, items, rendering, batch_size):
     batches = pa.table([list(users), list(users.values())], schema=schema).to_batches(batch_size)
     per_item = np.array([PER_ITEM[item] for item in items], np.int64)
     points = DataPoints(10, per_item, per_known_user=100, per_known_item=per_item - 1)
-    documents = render(items.items(), Selection(), plain)
+    documents = render(items_of(items), Selection(), plain)
     found = fingerprints(session, batches, documents, rendering, points).fetchall()
     assert [place for place, *_ in found] == list(range(len(users)))
     return [row[1:] for row in found]

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.engine.item_documents import SCHEMA, Selection, dump, render
-from personalize_connectors_tests.engine.plain import plain
+from personalize_connectors_tests.engine.plain import items, plain
 
 LINE = '{"price": 9.90, "id": "a", "name": "Lämp \\"x\\"", "none": null, "tags": ["b", {"c": null}], "itemId": "no"}'
 
 
-def documents(items, fields=None):
+def documents(lines, fields=None):
     """Item id to document text."""
-    table = render(items, Selection(fields), plain)
+    table = render(items(lines), Selection(fields), plain)
     return dict(zip(table["item_id"].to_pylist(), table["document"].to_pylist(), strict=True))
 
 
@@ -30,12 +30,12 @@ def documents(items, fields=None):
 )
 def test_selects_fields_in_order(fields, document):
     """The wanted fields in their order, or all but id in the file's; null and missing ones left out, itemId last."""
-    assert documents([("a", LINE)], fields) == {"a": document}
+    assert documents({"a": LINE}, fields) == {"a": document}
 
 
 def test_an_item_without_metadata_is_its_id():
     """An item that has no metadata line is rendered as its id alone, and says so."""
-    table = render([("é\"'|/", None), ("a", '{"id":"a"}')], Selection(), plain)
+    table = render(items({"é\"'|/": None, "a": '{"id":"a"}'}), Selection(), plain)
     assert table.schema == SCHEMA
     assert table.select(["document", "has_metadata"]).to_pylist() == [
         {"document": '{"itemId":"é\\"\'|/"}', "has_metadata": False},
@@ -45,8 +45,8 @@ def test_an_item_without_metadata_is_its_id():
 
 def test_the_digest_is_of_what_the_connector_delivers():
     """Digests differ where payloads do, and only there."""
-    items = [("a", '{"price":1}'), ("b", '{"price":2}'), ("c", '{"price":1,"name":"x"}')]
-    table = render(items, Selection(), lambda fields: (dump(fields.get("price")), [("rule", "price")]))
+    found = items({"a": '{"price":1}', "b": '{"price":2}', "c": '{"price":1,"name":"x"}'})
+    table = render(found, Selection(), lambda fields: (dump(fields.get("price")), [("rule", "price")]))
     digests = table["digest"].to_pylist()
     assert table["payload"].to_pylist() == ["1", "2", "1"]
     assert (digests[0] == digests[2], digests[0] == digests[1]) == (True, False)
@@ -59,13 +59,13 @@ def test_the_digest_is_of_what_the_connector_delivers():
 )
 def test_numbers_keep_their_value(number):
     """Numbers of any size come out with the value that they went in with."""
-    document = documents([("a", f'{{"n":{number}}}')])["a"]
+    document = documents({"a": f'{{"n":{number}}}'})["a"]
     assert json.loads(document) == {"n": json.loads(number), "itemId": "a"}
 
 
 def test_nothing_to_render():
     """No items give an empty table of the same columns."""
-    table = render([], Selection(), plain)
+    table = render(items({}), Selection(), plain)
     assert (len(table), table.schema) == (0, SCHEMA)
 
 
@@ -87,6 +87,6 @@ def test_documents_equal_plain_json(metadata, fields):
     expected = {key: metadata[key] for key in wanted if key != "itemId" and metadata.get(key) is not None} | {
         "itemId": "x"
     }
-    document = documents([("x", json.dumps(metadata))], tuple(fields) if fields is not None else None)["x"]
+    document = documents({"x": json.dumps(metadata)}, tuple(fields) if fields is not None else None)["x"]
     parsed = json.loads(document)
     assert (parsed, list(parsed)) == (expected, list(expected))

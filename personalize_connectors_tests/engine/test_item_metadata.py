@@ -2,8 +2,9 @@
 
 import pytest
 
-from personalize_connectors.engine.item_metadata import REASONS, BadLine, ItemMetadata, read_metadata
+from personalize_connectors.engine.item_metadata import REASONS, BadLine, read_metadata
 from personalize_connectors.engine.lines import line_batches
+from personalize_connectors_tests.engine.plain import metadata
 
 
 def read(*contents):
@@ -15,7 +16,7 @@ def read(*contents):
 def test_keeps_the_line_of_each_item():
     """The line stands for the item; blank lines are nothing, a whole number is an id like the text."""
     content = '\ufeff{"id":"a","name":"Lämp"}\r\n\n  \n{"name":"x","id":7}\n{"id":"é|,/","deep":{"l":[1,{}]}}'
-    assert read(content) == ItemMetadata(
+    assert read(content) == metadata(
         {
             "a": '{"id":"a","name":"Lämp"}\r\n',
             "7": '{"name":"x","id":7}\n',
@@ -26,7 +27,7 @@ def test_keeps_the_line_of_each_item():
 
 def test_the_last_line_of_an_id_wins():
     """Of an id that comes again the last line counts, files in their order; the others are counted."""
-    assert read('{"id":"a","n":1}\n{"id":"b"}\n{"id":"a","n":2}\n', '{"id":"a","n":3}') == ItemMetadata(
+    assert read('{"id":"a","n":1}\n{"id":"b"}\n{"id":"a","n":2}\n', '{"id":"a","n":3}') == metadata(
         {"a": '{"id":"a","n":3}', "b": '{"id":"b"}\n'}, repeated=2
     )
 
@@ -38,7 +39,7 @@ def deep(levels):
 
 def test_a_value_may_be_nested():
     """A line of 500 levels is read."""
-    assert read(deep(500)) == ItemMetadata({"a": deep(500)})
+    assert read(deep(500)) == metadata({"a": deep(500)})
 
 
 @pytest.mark.parametrize(
@@ -66,5 +67,5 @@ def test_sets_a_bad_line_aside(line, reason, text):
     """A line that names no item is kept with file, number and reason, and the lines around it are read."""
     raw = line if isinstance(line, bytes) else line.encode()
     found = read(b"", b'{"id":"x"}\n' + raw + b'\r\n{"id":"y"}\n')
-    assert (list(found.lines), found.bad) == (["x", "y"], [BadLine("b.json", 2, reason, text)])
+    assert (found.ids.to_pylist(), found.bad) == (["x", "y"], [BadLine("b.json", 2, reason, text)])
     assert reason in REASONS

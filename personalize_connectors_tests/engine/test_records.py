@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from personalize_connectors.engine.item_documents import Selection, render
 from personalize_connectors.engine.records import RecordForm, with_records
+from personalize_connectors_tests.engine.plain import items as items_of
 from personalize_connectors_tests.engine.plain import plain
 
 USERS = pa.schema(
@@ -27,7 +28,7 @@ def lines(users, items, form, batch_size=100):
     """The records as they are written, one after the other."""
     table = pa.Table.from_pylist([dict(zip(USERS.names, user, strict=True)) for user in users], schema=USERS)
     batches = list(
-        with_records(table.to_batches(batch_size), render(items.items(), Selection(), plain), form)
+        with_records(table.to_batches(batch_size), render(items_of(items), Selection(), plain), form)
     )
     assert [row["kept"] for batch in batches for row in batch.to_pylist()] == [user[3] for user in users]
     return b"".join(row["record"] for batch in batches for row in batch.to_pylist()).decode()
