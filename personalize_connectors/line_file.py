@@ -1,22 +1,23 @@
 """A file of lines, compressed in pieces on all processors.
 
-Each piece is a frame (zstd) or member (gzip) of its own; one behind the other they are a file of that format
-(RFC 8878, 3; RFC 1952, 2.2).
+Each piece of text is a frame (zstd) or member (gzip) of its own; one behind the other they are a file of that format
+(RFC 8878, 3; RFC 1952, 2.2). Of lines that are not put together yet, a frame may be made of several pieces (`zstd_sequences`).
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from personalize_connectors.joined_lines import JoinedLines, joined_lines, text_of
 from personalize_connectors.storage import Storage
 from personalize_connectors.written_file import WrittenFile, written_file
 
@@ -34,7 +35,8 @@ class LineFile:
     """Takes lines; those of some batches are being compressed while the next ones are made."""
 
     file: WrittenFile
-    compression: str
+    compressed: Callable[[pa.Buffer], pa.Buffer | bytes]
+    joined: JoinedLines
     compressing: ThreadPoolExecutor
     writing: ThreadPoolExecutor
     width: int
@@ -46,13 +48,28 @@ class LineFile:
         return self.file.entry
 
     def write(self, column: pa.Array) -> None:
-        """Take the lines of one batch; they stand one after the other in the column's buffer."""
+        """Take the lines of one batch: text that stands one after the other in the column's buffer, or rows of `engine.pieces`."""
         self.entry["rows"] += len(column)
-        self.put(_text(column))
+        if not pa.types.is_struct(column.type):
+            self.put(text_of(column))
+        elif len(column):
+            for part in self.joined.take(column):
+                self._put(part)
 
     def put(self, text: pa.Buffer) -> None:
         """Take a piece of text."""
-        piece = self.compressing.submit(compressed, text, self.compression)
+        self._put(partial(self.compressed, text))
+
+    def end(self) -> None:
+        """Wait until all is written."""
+        for part in self.joined.end():
+            self._put(part)
+        if not self.entry["rows"]:  # an empty file would be none of its format
+            self.put(pa.py_buffer(b""))
+        self.settle(0)
+
+    def _put(self, part: Callable[[], pa.Buffer | bytes]) -> None:
+        piece = self.compressing.submit(part)
         self.pending.append(self.writing.submit(self._write, piece))
         self.settle(_PIECES_PER_THREAD * self.width)
 
@@ -79,16 +96,8 @@ def line_file(storage: Storage, path: str, compression: str) -> Iterator[LineFil
         ThreadPoolExecutor(width, thread_name_prefix="compress") as compressing,
         ThreadPoolExecutor(1, thread_name_prefix="write") as writing,
     ):
-        lines = LineFile(file, compression, compressing, writing, width)
+        each = partial(compressed, compression=compression)
+        joined = joined_lines(each, known_matches=compression == "zstd")
+        lines = LineFile(file, each, joined, compressing, writing, width)
         yield lines
-        if not lines.entry["rows"]:  # an empty file would be none of its format
-            lines.put(pa.py_buffer(b""))
-        lines.settle(0)
-
-
-def _text(column: pa.Array) -> pa.Buffer:
-    column = column.cast(pa.large_binary())
-    _, offsets, data = column.buffers()
-    places = np.frombuffer(offsets, np.int64)
-    first = places[column.offset]
-    return data.slice(first, places[column.offset + len(column)] - first)
+        lines.end()

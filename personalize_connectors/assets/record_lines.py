@@ -12,6 +12,7 @@ from personalize_connectors.assets.decorating import Decorating
 from personalize_connectors.assets.decoration import Decoration
 from personalize_connectors.connectors.settings import ConnectorSettings
 from personalize_connectors.engine.frame import Frame, Lines
+from personalize_connectors.engine.pieces import TYPE
 from personalize_connectors.engine.records import RecordForm, with_documents, with_records
 from personalize_connectors.job_run import JobRun
 
@@ -24,14 +25,14 @@ def with_record_lines(run: JobRun, decoration: Decoration) -> Frame:
 def recorded(run: JobRun, what: Decorating, documents: pa.Table, rows: Frame) -> Frame:
     """The same, of rows whose items are among these documents."""
     if what.connector.unit == "item":
-        records = with_documents(rows.batches, documents)
+        records, kind = with_documents(rows.batches, documents), pa.large_binary()
     else:
         job_info = {"name": run.job.name, "runDateTime": run.run_at.isoformat()}
         form = RecordForm(run.job.job_type, job_info, _directives(what.settings))
-        records = with_records(rows.batches, documents, form)
+        records, kind = with_records(rows.batches, documents, form), TYPE
     return replace(
         rows,
-        schema=rows.schema.append(pa.field("record", pa.large_binary())),
+        schema=rows.schema.append(pa.field("record", kind)),
         batches=records,
         lines=Lines("record", layout.output(run, what.name), what.config.top.recordCompression),
     )

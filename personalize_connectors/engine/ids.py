@@ -30,10 +30,13 @@ def places_of(ids: pa.Array, known: pa.Array) -> Ints:
     return indices if ids.dictionary.equals(known) else np.take(places_of(ids.dictionary, known), indices)
 
 
-def recoded(lists: pa.ListArray, known: pa.Array) -> pa.ListArray:
-    """Lists with `known` as their dictionary, which holds all their ids; `places` among the same array is then at no cost."""
-    ids = pa.DictionaryArray.from_arrays(pa.array(places_of(lists.values, known), pa.int32()), known)
-    return _with_ids(lists, ids)
+def recoded(lists: pa.ListArray, known: pa.Array, texts: pa.Array | None = None) -> pa.ListArray:
+    """Lists with `known` as their dictionary, which holds all their ids; `places` among the same array is then at no cost.
+
+    With `texts`, which are as many, those stand in it instead of the ids.
+    """
+    codes = pa.array(places_of(lists.values, known), pa.int32())
+    return _with_ids(lists, pa.DictionaryArray.from_arrays(codes, known if texts is None else texts))
 
 
 def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:

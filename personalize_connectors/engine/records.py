@@ -14,18 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.engine.gather import (
-    IN_CACHE,
-    between,
-    first_apart,
-    gather,
-    json_strings,
-    lengths,
-    row_slices,
-    surrounded,
-)
-from personalize_connectors.engine.ids import places
+from personalize_connectors.engine.gather import gather, json_strings, lengths, surrounded
+from personalize_connectors.engine.ids import recoded
 from personalize_connectors.engine.item_documents import column, dump
+from personalize_connectors.engine.pieces import unjoined
 
 
 @dataclass(frozen=True)
@@ -47,26 +39,12 @@ class RecordForm:
 def with_records(
     users: Iterable[pa.RecordBatch], documents: pa.Table, form: RecordForm
 ) -> Iterator[pa.RecordBatch]:
-    """Batches with `user_id`, `items`, `queries` and any other columns, in slices, with the column `record` added."""
+    """Batches with `user_id`, `items`, `queries` and any other columns, with the column `record` of `pieces.TYPE` added."""
     known, texts = column(documents, "item_id"), column(documents, "document")
-    sizes = pc.binary_length(texts).to_numpy().astype(np.int64)
-    later, tail = surrounded(",", texts, ""), pa.array([form.tail()])
-    end_code, head_code = len(later), len(later) + 1
+    tail = form.tail()
     for batch in users:
-        counts = lengths(batch["items"])
-        codes = places(batch["items"], known)
-        bounds = np.concatenate([[0], np.cumsum(counts)])
-        weights = np.diff(np.concatenate([[0], np.cumsum(sizes[codes])])[bounds])
-        begun, entries, others = first_apart(texts, codes, counts)
-        heads = pc.binary_join_element_wise(_heads(form.job_type, batch), begun, "")
-        pieces = pa.concat_arrays([later, tail, heads])
-        first, behind = head_code + np.arange(len(batch)), np.concatenate([[0], np.cumsum(others)])
-        for start, end in row_slices(weights, IN_CACHE):
-            layout = between(
-                first[start:end], entries[behind[start] : behind[end]], others[start:end], end_code
-            )
-            rows = batch.slice(start, end - start)
-            yield rows.append_column("record", gather(pieces, *layout))
+        lists = recoded(batch["items"], known, texts)
+        yield batch.append_column("record", unjoined(_heads(form.job_type, batch), lists, tail))
 
 
 def with_documents(batches: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:

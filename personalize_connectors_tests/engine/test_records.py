@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.engine.item_documents import Selection, render
+from personalize_connectors.engine.pieces import joined, pieces_of
 from personalize_connectors.engine.records import RecordForm, with_records
 from personalize_connectors_tests.engine.plain import items as items_of
 from personalize_connectors_tests.engine.plain import plain
@@ -31,7 +32,8 @@ def lines(users, items, form, batch_size=100):
         with_records(table.to_batches(batch_size), render(items_of(items), Selection(), plain), form)
     )
     assert [row["kept"] for batch in batches for row in batch.to_pylist()] == [user[3] for user in users]
-    return b"".join(row["record"] for batch in batches for row in batch.to_pylist()).decode()
+    texts = [text for batch in batches for text in joined(pieces_of(batch["record"], None))]
+    return b"".join(line for text in texts for line in text.to_pylist()).decode()
 
 
 @pytest.mark.parametrize(
