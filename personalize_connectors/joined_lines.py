@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -36,6 +38,7 @@ class JoinedLines:
     Attributes:
         compressed: Compresses text so that parts behind each other are one file.
         lib: libzstd, where matches may be given to it.
+        matching: The thread that works matches out, for each row's are among the rows before it.
         last: The rows that were taken last.
         waiting: Rows until it is known whether they are enough for known matches.
         text: Bytes of their documents.
@@ -44,6 +47,7 @@ class JoinedLines:
 
     compressed: Callable[[pa.Buffer], pa.Buffer | bytes]
     lib: ctypes.CDLL | None
+    matching: ThreadPoolExecutor
     last: Pieces | None = None
     waiting: list[Pieces] = field(default_factory=list)
     text: int = 0
@@ -56,7 +60,7 @@ class JoinedLines:
             yield from self.end()
             self.last = pieces
         if self.known and self.lib:
-            yield from _known_parts(self.lib, self.known, pieces)
+            yield from self._known_parts(self.lib, self.known, pieces)
             return
         self.waiting.append(pieces)
         self.text += int(pieces.weights.sum())
@@ -67,7 +71,7 @@ class JoinedLines:
             self.known, waited = nothing_written(pieces.texts, window), self._waited()
             yield partial(bytes, begun(window))
             for rows in waited:
-                yield from _known_parts(self.lib, self.known, rows)
+                yield from self._known_parts(self.lib, self.known, rows)
 
     def end(self) -> Iterator[Part]:
         """The parts of what was taken and is not made yet."""
@@ -82,19 +86,23 @@ class JoinedLines:
         waited, self.waiting, self.text = self.waiting, [], 0
         return waited
 
+    def _known_parts(self, lib: ctypes.CDLL, known: KnownMatches, pieces: Pieces) -> Iterator[Part]:
+        weights = pieces.weights + _OF_PIECE * (pieces.counts + 2)
+        for rows in pieces.slices(weights, _AT_ONCE):
+            yield partial(_blocks, lib, self.matching.submit(sequences, known, rows), rows)
 
-def joined_lines(compressed: Callable[[pa.Buffer], pa.Buffer | bytes], *, known_matches: bool) -> JoinedLines:
+
+@contextmanager
+def joined_lines(
+    compressed: Callable[[pa.Buffer], pa.Buffer | bytes], *, known_matches: bool
+) -> Iterator[JoinedLines]:
     """For one file; matches may be given only in Zstandard, and where a library takes them."""
-    return JoinedLines(compressed, library() if known_matches else None)
+    with ThreadPoolExecutor(1, thread_name_prefix="match") as matching:
+        yield JoinedLines(compressed, library() if known_matches else None, matching)
 
 
-def _known_parts(lib: ctypes.CDLL, known: KnownMatches, pieces: Pieces) -> Iterator[Part]:
-    weights = pieces.weights + _OF_PIECE * (pieces.counts + 2)
-    for rows in pieces.slices(weights, _AT_ONCE):
-        yield partial(_blocks, lib, sequences(known, rows), rows)
-
-
-def _blocks(lib: ctypes.CDLL, found: Sequences | None, rows: Pieces) -> bytes:
+def _blocks(lib: ctypes.CDLL, matches: Future[Sequences | None], rows: Pieces) -> bytes:
+    found = matches.result()
     coded = coded_blocks(lib, found) if found else None
     return plain_blocks(map(memoryview, map(text_of, joined(rows)))) if coded is None else coded
 

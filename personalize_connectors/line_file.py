@@ -91,13 +91,13 @@ def compressed(text: pa.Buffer, compression: str) -> pa.Buffer | bytes:
 def line_file(storage: Storage, path: str, compression: str) -> Iterator[LineFile]:
     """Write a file of lines, which is there when the block ends."""
     width = min(_MOST_THREADS, os.cpu_count() or 1)
+    each = partial(compressed, compression=compression)
     with (
         written_file(storage, path) as file,
+        joined_lines(each, known_matches=compression == "zstd") as joined,
         ThreadPoolExecutor(width, thread_name_prefix="compress") as compressing,
         ThreadPoolExecutor(1, thread_name_prefix="write") as writing,
     ):
-        each = partial(compressed, compression=compression)
-        joined = joined_lines(each, known_matches=compression == "zstd")
         lines = LineFile(file, each, joined, compressing, writing, width)
         yield lines
         lines.end()

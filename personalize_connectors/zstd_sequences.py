@@ -31,7 +31,7 @@ _TABLES, _SEQUENCE = 1024, 12
 # libzstd reads so far behind the literals.
 _BEHIND = 8
 _LEVEL, _WINDOW, _HASHES, _CHAINS, _SIZE_IN_FRAME = 100, 101, 102, 103, 200
-_STABLE_INPUT, _STABLE_OUTPUT, _BLOCK_ENDS = 1006, 1007, 1008
+_STABLE_INPUT, _STABLE_OUTPUT, _BLOCK_ENDS, _REPEATED_OFFSETS = 1006, 1007, 1008, 1016
 # The fastest level; the text is not searched, so no window or tables are needed for that, but blocks are no longer than the window.
 _PARAMETERS = (
     (_LEVEL, 1),
@@ -42,6 +42,10 @@ _PARAMETERS = (
     (_STABLE_INPUT, 1),
     (_STABLE_OUTPUT, 1),
     (_BLOCK_ENDS, 1),
+    (
+        _REPEATED_OFFSETS,
+        2,
+    ),  # none: a block must not refer to the offsets of the frame that it is taken out of
 )
 
 

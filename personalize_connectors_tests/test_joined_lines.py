@@ -1,6 +1,7 @@
 """Rows of pieces in a file: text, or matches that are known."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors import joined_lines, zstd_sequences
+from personalize_connectors.engine import pieces
 from personalize_connectors.engine.pieces import joined, pieces_of, unjoined
 from personalize_connectors.joined_lines import JoinedLines
 from personalize_connectors.line_file import compressed, line_file
@@ -34,9 +36,10 @@ def plain(texts, rows, tail=TAIL):
 
 def made(lib, columns):
     """The parts of a file of some columns."""
-    lines = JoinedLines(lambda text: compressed(text, "zstd"), lib)
-    parts = [bytes(part()) for column in columns for part in lines.take(column)]
-    return parts + [bytes(part()) for part in lines.end()]
+    with ThreadPoolExecutor(1) as matching:
+        lines = JoinedLines(lambda text: compressed(text, "zstd"), lib, matching)
+        parts = [bytes(part()) for column in columns for part in lines.take(column)]
+        return parts + [bytes(part()) for part in lines.end()]
 
 
 def text_of(parts):
@@ -197,4 +200,22 @@ def test_rows_are_joined_a_few_at_a_time():
     rows = many(TEXTS, number=20_000)
     slices = list(joined(pieces_of(column_of(pa.array(TEXTS), rows), None)))
     assert len(slices) > 1
+    assert b"".join(text for each in slices for text in each.to_pylist()) == plain(TEXTS, rows)
+
+
+def test_long_heads_do_not_lead_to_matches_outside_the_window(lib):
+    """Rows that are worked out together can be longer than the window by their heads."""
+    texts = [*TEXTS, "rare, and once more at the end"]
+    filler = [("h" * 60_000, places) for _, places in many(TEXTS, number=200)]
+    rows = [("head", [0, 40]), *filler, ("head", [0, 40])]
+    assert len(plain(texts, rows)) > 1 << 23
+    parts = made(lib, [column_of(pa.array(texts), rows)])
+    assert (parts[0], text_of(parts)) == (zstd_sequences.begun(23), plain(texts, rows))
+
+
+def test_of_a_large_catalogue_what_is_used_is_copied(monkeypatch):
+    """Rows of few of many documents are put together without a copy of all of them."""
+    monkeypatch.setattr(pieces, "_COPIED_WHOLE", 0)
+    rows = [("head", [7, 39, 7]), ("empty", []), ("head", [39])]
+    slices = joined(pieces_of(column_of(pa.array(TEXTS), rows), None))
     assert b"".join(text for each in slices for text in each.to_pylist()) == plain(TEXTS, rows)

@@ -135,8 +135,9 @@ def _matches(known: KnownMatches, codes: Ints, places: Ints, firsts: Ints) -> tu
         # Not of a first document: the comma is missing there.
         with_comma = np.ones(len(codes), bool)
         with_comma[firsts] = False
-        again = (source != new) & with_comma[source]
-        offsets[new[again]] = places[new[again]] - places[source[again]]
+        back = places[new] - places[source]
+        again = (source != new) & with_comma[source] & (back < (1 << known.window))
+        offsets[new[again]] = back[again]
         matched[new[again]] = True
     return offsets, matched
 

@@ -25,6 +25,9 @@ from personalize_connectors.engine.gather import (
     surrounded,
 )
 
+# Bytes of documents.
+_COPIED_WHOLE = 64 << 20
+
 TYPE = pa.struct(
     {
         "head": pa.string(),
@@ -115,8 +118,20 @@ def _addresses(texts: pa.Array) -> list[int | None]:
     return [buffer and buffer.address for buffer in texts.buffers()]
 
 
+def _with_few(pieces: Pieces) -> Pieces:
+    """The same rows with no more texts than they have, where all of them would be much to copy."""
+    if pieces.texts.documents.nbytes <= _COPIED_WHOLE:
+        return pieces
+    used = np.zeros(len(pieces.texts.documents), bool)
+    used[pieces.codes] = True
+    texts = Texts(pieces.texts.documents.filter(pa.array(used)), pieces.texts.tail)
+    codes = (np.cumsum(used) - 1)[pieces.codes]
+    return Pieces(pieces.heads, codes, pieces.counts, texts)
+
+
 def joined(pieces: Pieces) -> Iterator[pa.LargeBinaryArray]:
     """The text of each row, of some rows at a time."""
+    pieces = _with_few(pieces)
     texts = pieces.texts
     end_code, head_code = len(texts.later), len(texts.later) + 1
     begun, entries, others = first_apart(texts.documents, pieces.codes, pieces.counts)
