@@ -17,7 +17,8 @@ from personalize_connectors.engine.pieces import Pieces, Texts
 
 # The most that a block of the format holds (RFC 8878, 3.1.1.2.3).
 BLOCK = 128 << 10
-# A decoder should know windows of 8 MiB (RFC 8878, 3.1.1.1.2), and libzstd's takes those of 128 MiB unless told otherwise.
+# Every decoder should know windows of 8 MiB (RFC 8878, 3.1.1.1.2), and some stop there (aircompressor, MAX_WINDOW_SIZE); libzstd's
+# takes those of 128 MiB unless told otherwise (zstd.h, ZSTD_WINDOWLOG_LIMIT_DEFAULT).
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 23, 27
 # Of items that are all as frequent as each other, 1 in 150 was then written last before the window.
 _WINDOW_BY_DOCUMENTS = 5
