@@ -40,6 +40,7 @@ from personalize_connectors.job_run import Job, JobRun
 from personalize_connectors.storage import open_storage
 from personalize_connectors_tests.delivery.mortal import FAULTS, Braze, Died, Disk, Life
 from personalize_connectors_tests.delivery.receipt_rows import read
+from personalize_connectors_tests.engine.plain import items as items_of
 
 JOB = Job("user_personalization", "daily")
 ENVIRONMENT = {"BRAZE_REST_ENDPOINT_URL": "http://127.0.0.1", "BRAZE_API_KEY": "key"}
@@ -216,9 +217,8 @@ class Deliveries(RuleBasedStateMachine):
             Frame(NAMES, iter(present.to_batches()), folder, name=PRESENT),
         ]
         users = write_frames(self.bucket, frames)[folder]
-        items = [
-            (item, json.dumps({"price": self.price})) for item in sorted(set("".join(self.lists.values())))
-        ]
+        names = sorted(set("".join(self.lists.values())))
+        items = items_of({item: json.dumps({"price": self.price}) for item in names})
         found = decorate(session, disk, run, config, users, items, NOTHING)["braze"]
         decorated = write_frames(disk, [with_record_lines(run, found), found.items])[layout.stage(run, ASSET)]
         for row in decorated.scan("braze").to_table().to_pylist():
