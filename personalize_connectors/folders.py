@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +85,14 @@ class Folder:
         there = all(self.storage.exists(f"{folder}/{file['name']}") for folder, file in found)
         return found if there else []
 
+    def is_intact(self, name: str) -> bool:
+        """Whether the files of one frame hold to the byte what was written; they are read for it."""
+        return all(
+            _digest(self.storage.blocks(f"{self.path}/{entry['name']}")) == entry["sha256"]
+            for folder in self.files(name)
+            for entry in folder.manifest["files"]
+        )
+
     def scan(self, name: str = "part") -> ds.Dataset:
         """A lazy scan of one frame's Parquet files."""
         return self.storage.dataset(self._tables(name))
@@ -119,6 +128,13 @@ def _values(file: ds.ParquetFileFragment, column: str) -> int:
     of_column = [chunk for chunk in chunks if chunk.path_in_schema == column]
     nulls = sum(chunk.statistics.null_count for chunk in of_column if chunk.statistics)
     return int(sum(chunk.num_values for chunk in of_column) - nulls)
+
+
+def _digest(blocks: Iterable[bytes]) -> str:
+    content = hashlib.sha256()
+    for block in blocks:
+        content.update(block)
+    return content.hexdigest()
 
 
 def _is_table(entry: dict[str, Any]) -> bool:

@@ -116,11 +116,10 @@ def decorated_recommendations_asset(partitions: dg.PartitionsDefinition[str]) ->
             def describe(folders: Mapping[str, Folder]) -> Metadata:
                 folder = folders[layout.stage(run, ASSET)]
                 return {
-                    **_delta_metadata({name: decoration.counts for name, decoration in decorations.items()}),
+                    **_delta_metadata(decorations),
                     "rows": sum(folder.rows_of(name) for name in decorations),
                     "items": len(items),
                     "items_without_metadata": len(items.without_metadata),
-                    "items_rendered": sum(decoration.rendered for decoration in decorations.values()),
                     "repeated_metadata_lines": metadata.repeated,
                     "report": report_link(installation, run),
                     "preview": table(
@@ -163,11 +162,11 @@ def _findings(decorations: Mapping[str, Decoration]) -> dg.MarkdownMetadataValue
     )
 
 
-def _delta_metadata(counts: Mapping[str, DeltaCounts]) -> dict[str, int]:
+def _delta_metadata(decorations: Mapping[str, Decoration]) -> dict[str, int]:
     """The counts under the same names in every run; with several connectors each has its own."""
     found: dict[str, int] = {}
-    for name, delta in counts.items():
-        prefix = f"{name}_" if len(counts) > 1 else ""
+    for name, decoration in decorations.items():
+        delta, prefix = decoration.counts, f"{name}_" if len(decorations) > 1 else ""
         values = {
             "added": delta.added,
             "changed": delta.changed,
@@ -177,6 +176,7 @@ def _delta_metadata(counts: Mapping[str, DeltaCounts]) -> dict[str, int]:
             "dead_letters": delta.held,
             "data_points_to_send": delta.points,
             "data_points_saved": delta.points_saved,
+            "items_rendered": decoration.rendered,
         }
         found |= {prefix + key: value for key, value in values.items()}
     return found

@@ -64,10 +64,12 @@ def documents_of(
 
 
 def _of_the_same(what: Decorating, bucket: Storage, last: str | None, frame: str) -> ds.Dataset | None:
-    """The documents of the last run, where they were made by the same."""
+    """The documents of the last run, where they were made by the same and are as they were written: they may be taken over for years."""
     made_by = rendered_by(what)
     folder = open_folder(bucket, last) if last and made_by else None
-    return folder.scan(frame) if folder and folder.manifest.get(documents_key(what.name)) == made_by else None
+    if not folder or folder.manifest.get(documents_key(what.name)) != made_by or not folder.is_intact(frame):
+        return None
+    return folder.scan(frame)
 
 
 @cache

@@ -111,8 +111,8 @@ def finding_counts(documents: pa.Table) -> Counter[tuple[str, str]]:
 
 
 def unseen_fields(documents: pa.Table, selection: Selection) -> list[str]:
-    """The fields that were asked for and that no item has."""
-    unseen, texts = set(selection.fields or ()), column(documents, "document")
+    """The fields that were asked for and that no item has; none where there is no item."""
+    unseen, texts = set(selection.fields or ()) if len(documents) else set(), column(documents, "document")
     for start in range(0, len(texts), _AT_ONCE):
         if not unseen:
             break

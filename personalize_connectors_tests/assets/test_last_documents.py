@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from personalize_connectors import layout
@@ -86,17 +88,22 @@ def test_a_connector_from_elsewhere_renders_all(shop, monkeypatch):
     assert [rendered(shop.run(PERSONAL, day)) for day in (1, 2)] == [3, 3]
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut"])
+@pytest.mark.parametrize("damage", ["gone", "cut", "rewritten"])
 def test_broken_documents_render_all(shop, damage):
-    """Where a file of the last run is gone or broken, all is rendered, and the run goes on."""
+    """Where a file of the last run is gone, broken, or another though it can be read, all is rendered, and the run goes on."""
     (file,) = items_files(shop, 0)
     if damage == "gone":
         file.unlink()
-    else:
+    elif damage == "cut":
         file.write_bytes(file.read_bytes()[:100])
-    shop.metadata(PERSONAL, {"a": {"name": "Desk lamp"}})
+    else:
+        rows = pq.read_table(file)
+        spoilt = pa.array([text.replace("Tea", "Sea") for text in rows["payload"].to_pylist()])
+        place = rows.schema.get_field_index("payload")
+        pq.write_table(rows.set_column(place, "payload", spoilt), file, store_schema=False)
+    shop.metadata(PERSONAL, ITEMS | {"a": {"name": "Desk lamp"}})
     assert rendered(shop.run(PERSONAL, 1)) == 3
-    assert names(shop, "ana") == ["Desk lamp", None]
+    assert names(shop, "ana") == ["Desk lamp", "Tea"]
 
 
 def test_a_run_again_takes_its_own(shop):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize_connectors.engine.item_documents import SCHEMA, Selection, dump, render
+from personalize_connectors.engine.item_documents import SCHEMA, Selection, dump, render, unseen_fields
 from personalize_connectors_tests.engine.plain import items, plain
 
 LINE = '{"price": 9.90, "id": "a", "name": "Lämp \\"x\\"", "none": null, "tags": ["b", {"c": null}], "itemId": "no"}'
@@ -61,6 +61,15 @@ def test_numbers_keep_their_value(number):
     """Numbers of any size come out with the value that they went in with."""
     document = documents({"a": f'{{"n":{number}}}'})["a"]
     assert json.loads(document) == {"n": json.loads(number), "itemId": "a"}
+
+
+def test_a_field_that_no_item_has_is_told():
+    """Of the fields that are asked for, those that no item has; where there is no item nothing can be said."""
+    selection = Selection(("name", "absent"))
+    assert unseen_fields(render(items({"a": '{"name":"x"}', "b": None}), selection, plain), selection) == [
+        "absent"
+    ]
+    assert unseen_fields(render(items({}), selection, plain), selection) == []
 
 
 def test_nothing_to_render():
