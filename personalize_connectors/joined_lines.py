@@ -22,7 +22,7 @@ from personalize_connectors.engine.known_matches import (
     window_of,
 )
 from personalize_connectors.engine.pieces import Pieces, joined, pieces_of
-from personalize_connectors.zstd_sequences import END, begun, coded_blocks, library, plain_blocks
+from personalize_connectors.zstd_sequences import END, begun, coded_blocks, libzstd, plain_blocks
 
 # A part of the file; threads make several of them at once.
 Part = Callable[[], pa.Buffer | bytes]
@@ -98,7 +98,7 @@ def joined_lines(
 ) -> Iterator[JoinedLines]:
     """For one file; matches may be given only in Zstandard, and where a library takes them."""
     with ThreadPoolExecutor(1, thread_name_prefix="match") as matching:
-        yield JoinedLines(compressed, library() if known_matches else None, matching)
+        yield JoinedLines(compressed, libzstd() if known_matches else None, matching)
 
 
 def _blocks(lib: ctypes.CDLL, matches: Future[Sequences | None], rows: Pieces) -> bytes:

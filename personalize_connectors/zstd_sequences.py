@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 
 import numpy as np
 
@@ -42,20 +43,16 @@ _PARAMETERS = (
     (_STABLE_INPUT, 1),
     (_STABLE_OUTPUT, 1),
     (_BLOCK_ENDS, 1),
-    (
-        _REPEATED_OFFSETS,
-        2,
-    ),  # none: a block must not refer to the offsets of the frame that it is taken out of
+    # None: a block must not refer to the offsets of the frame that it is taken out of.
+    (_REPEATED_OFFSETS, 2),
 )
 
 
 @cache
-def library() -> ctypes.CDLL | None:
+def libzstd() -> ctypes.CDLL | None:
     """libzstd, or None where it is not there, or is another than the one that was tested."""
     try:
-        from backports.zstd import _zstd  # noqa: PLC0415 - Python 3.14 and some machines have none
-
-        found = ctypes.CDLL(_zstd.__file__)
+        found = ctypes.CDLL(import_module("backports.zstd._zstd").__file__)
         return _declared(found) if found.ZSTD_versionNumber() == _TESTED_VERSION else None
     except (ImportError, OSError, AttributeError, TypeError):
         return None

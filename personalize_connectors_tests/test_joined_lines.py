@@ -62,7 +62,7 @@ TEXTS = [f'{{"name":"Lämp {n} 灯","price":{n * 7 % 91},"itemId":"item-{n}"}}' 
 @pytest.fixture
 def lib():
     """The library that was tested."""
-    found = zstd_sequences.library()
+    found = zstd_sequences.libzstd()
     assert found, (
         "no libzstd of the version that was tested: read what became of the function, and test the new one"
     )
@@ -117,7 +117,7 @@ def test_any_rows_make_the_text_that_they_make_without(texts, heads, most, again
     ]
     columns = [column_of(documents, rows[start : start + cut]) for start in range(0, len(rows), cut)]
     wanted = plain(texts, rows)
-    assert text_of(made(zstd_sequences.library(), columns)) == text_of(made(None, columns)) == wanted
+    assert text_of(made(zstd_sequences.libzstd(), columns)) == text_of(made(None, columns)) == wanted
 
 
 def _no_frame_of_ours(parts):

@@ -1,7 +1,7 @@
 """The seam to libzstd."""
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,19 +11,17 @@ from personalize_connectors import zstd_sequences
 @pytest.fixture
 def anew():
     """The library is looked for again, before and after a test."""
-    zstd_sequences.library.cache_clear()
-    yield zstd_sequences.library
-    zstd_sequences.library.cache_clear()
+    zstd_sequences.libzstd.cache_clear()
+    yield zstd_sequences.libzstd
+    zstd_sequences.libzstd.cache_clear()
 
 
 @pytest.mark.parametrize("file", [None, "/nowhere/zstd.so", "of another library"])
 def test_there_is_none_where_the_library_is_not_or_is_another(anew, monkeypatch, file):
     """No package, no file, or a library without the function: it is done without."""
-    package = ModuleType("backports.zstd") if file else None
-    if package:
-        other = sys.modules["_ctypes"].__file__ if file.startswith("of") else file
-        vars(package)["_zstd"] = SimpleNamespace(__file__=other)
-    monkeypatch.setitem(sys.modules, "backports.zstd", package)
+    other = sys.modules["_ctypes"].__file__ if file == "of another library" else file
+    module = SimpleNamespace(__file__=other) if file else None
+    monkeypatch.setitem(sys.modules, "backports.zstd._zstd", module)
     assert anew() is None
 
 
