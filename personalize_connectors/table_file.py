@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.ids import in_dictionary, is_text
 from personalize_connectors.storage import Storage
 from personalize_connectors.written_file import WrittenFile, written_file
 
-ROWS_PER_GROUP = 131_072
 _BYTES_PER_GROUP = 96 << 20
 _LARGEST_DICTIONARY = 64 << 20
 _WAITING = 1

@@ -6,7 +6,8 @@ import pytest
 
 from personalize_connectors.engine.ids import in_dictionary
 from personalize_connectors.storage import open_storage
-from personalize_connectors.table_file import ROWS_PER_GROUP, row_groups, table_file
+from personalize_connectors.engine.frame import ROWS_PER_GROUP
+from personalize_connectors.table_file import row_groups, table_file
 
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])
 

@@ -6,14 +6,15 @@ examples". A missing `error` is null; `scores` may be absent or shorter; item at
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, starmap
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from personalize_connectors.engine.frame import ROWS_PER_BATCH, batches
+from personalize_connectors.engine.frame import batches
 from personalize_connectors.engine.lines import SCHEMA as LINES
+from personalize_connectors.engine.lines import Stretch, lines_of
 from personalize_connectors.engine.session import query, quoted
 
 # `query` is a user, an item or an attribute expression; `extra` holds other keys of the output (themes, reasons), each as JSON text. A line
@@ -53,6 +54,8 @@ _IDS = {
 }
 _LISTS = {"user_segmentation": "recommendedUsers"}
 _KNOWN = ("recommendedItems", "recommendedUsers", "scores")
+# Bytes. To bring the compiled code into the process takes as long as it takes to judge half of them.
+_WORTH_COMPILING = 32 << 20
 # An id that is a JSON number stays as it is written; a fraction or exponent would not.
 _ID_TYPES = ("VARCHAR", "BIGINT", "UBIGINT")
 # What DuckDB does not read though it is JSON: an escape for half of a character.
@@ -62,52 +65,45 @@ _LENIENT = r",\s*[\]}]|[Nn]a[Nn]|[Ii]nf|/[/*]"
 
 
 def typed_lines(
-    session: duckdb.DuckDBPyConnection, lines: Iterator[pa.RecordBatch], files: list[str], job_type: str
+    session: duckdb.DuckDBPyConnection,
+    stretches: Iterable[Stretch],
+    files: list[str],
+    job_type: str,
+    size: int,
 ) -> Iterator[pa.RecordBatch]:
     """Every line that is not blank, typed, in the columns of `SCHEMA`.
 
-    Lines as Amazon Personalize writes them are known by a pattern; what is left is looked at closely, and comes behind the
-    others of its batch.
+    Of what is worth it (`size` says how many bytes there are) the lines as Amazon Personalize writes them are read by compiled
+    code; what is left is judged closely, and comes behind the others of its row group.
     """
-    reader = pa.RecordBatchReader.from_batches(LINES, lines)
-    parsed = query(session.from_arrow(reader), "source", _parsing(job_type))
+    if size < _WORTH_COMPILING:
+        yield from _judged(session, chain.from_iterable(starmap(lines_of, stretches)), files, job_type)
+        return
+    from personalize_connectors.engine.plain_rows import grammar, plain_rows  # noqa: PLC0415 - the compiler's import is worth it only here
+
     names = pa.array(files, pa.string())
     with session.cursor() as beside:
-        for batch in parsed.to_arrow_reader(ROWS_PER_BATCH):
-            plain = batch["plain"]
-            if pc.all(plain).as_py():
-                yield _plain_lines(batch, names, job_type)
-                continue
-            yield _plain_lines(batch.filter(plain), names, job_type)
-            odd = batch.filter(pc.invert(plain)).select(LINES.names)
-            judged = query(beside.from_arrow(odd), "source", _judging(files, job_type))
-            yield from batches(judged, SCHEMA)
+        for plain, others in plain_rows(stretches, grammar(_id_key(job_type), _list_key(job_type))):
+            yield _typed(plain, names)
+            if sum(map(len, others)):
+                yield from _judged(beside, others, files, job_type)
 
 
-def _plain_lines(batch: pa.RecordBatch, files: pa.Array, job_type: str) -> pa.RecordBatch:
-    """Lines that match the pattern: all there is to say stands in the parsed JSON."""
-    parsed = batch["json"]
-    output = parsed.field("output")
-    found = {
-        "file": files.take(batch["file_no"]),
-        "line": batch["line"],
-        "query": parsed.field("input").field(_id_key(job_type)),
-        "recommended": output.field(_list_key(job_type)),
-        "scores": output.field("scores"),
-    }
-    columns = [found.get(field.name, pa.nulls(len(batch), field.type)) for field in SCHEMA]
-    return pa.record_batch(
-        [column.cast(field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
-    )
+def _typed(plain: pa.RecordBatch, names: pa.Array) -> pa.RecordBatch:
+    """Plain lines: all there is to say stands in their own columns."""
+    found = {"file": names.take(plain["file_no"])}
+    for name in ("line", "query", "recommended", "scores"):
+        found[name] = plain[name]
+    columns = [found.get(field.name, pa.nulls(len(plain), field.type)) for field in SCHEMA]
+    return pa.record_batch(columns, schema=SCHEMA)
 
 
-def _parsing(job_type: str) -> str:
-    """The columns of `LINES`, whether the line is plain, and its JSON; the text of plain lines is not passed on."""
-    return f"""
-    SELECT file_no, line, utf8, CASE WHEN NOT plain THEN text END AS text, plain,
-      TRY(from_json(text, {quoted(_structure(_list_key(job_type)))})) AS json
-    FROM (SELECT *, regexp_full_match(text, {quoted(_plain(job_type))}) AS plain FROM source)
-    """
+def _judged(
+    session: duckdb.DuckDBPyConnection, lines: Iterable[pa.RecordBatch], files: list[str], job_type: str
+) -> Iterator[pa.RecordBatch]:
+    """Lines (the columns of `engine.lines`) of any kind."""
+    source = session.from_arrow(pa.RecordBatchReader.from_batches(LINES, lines))
+    return batches(query(source, "source", _judging(files, job_type)), SCHEMA)
 
 
 def _judging(files: list[str], job_type: str) -> str:
@@ -177,15 +173,4 @@ def _structure(wanted: str) -> str:
     return (
         '{"input":{"userId":"VARCHAR","itemId":"VARCHAR","itemAttributes":"VARCHAR"},"itemAttributes":"VARCHAR",'
         f'"output":{{"{wanted}":["VARCHAR"],"scores":["DOUBLE"]}},"error":"VARCHAR"}}'
-    )
-
-
-def _plain(job_type: str) -> str:
-    """A pattern of the lines that need no second look: as Amazon Personalize writes them, without escapes."""
-    one, number = r'"[^"\\\x00-\x1f]+"', r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
-    many, numbers = f"{one}(?:,{one})*", f"(?:{number}(?:,{number})*)?"
-    return (
-        rf'\{{"input":\{{"{_id_key(job_type)}":{one}(?:,"itemList":\[{many}\])?\}},'
-        rf'"output":\{{"{_list_key(job_type)}":\[{many}\](?:,"scores":\[{numbers}\])?\}}'
-        r'(?:,"error":null)?\}[ \t\r\n]*'
     )

@@ -10,6 +10,8 @@ import duckdb
 import pyarrow as pa
 
 ROWS_PER_BATCH = 65_536
+# Of a Parquet file, unless they are large.
+ROWS_PER_GROUP = 131_072
 
 
 @dataclass(frozen=True)

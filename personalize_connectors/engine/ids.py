@@ -15,6 +15,8 @@ Ints = np.ndarray
 
 # Ids of several batches, perhaps the same ones, before their repeats are left out.
 _MOST_WAITING = 2_000_000
+# Ids in a dictionary that compiled code makes; fewer are not worth that it comes into the process.
+_WORTH_COMPILING = 1_000_000
 
 
 def places(lists: pa.ListArray, known: pa.Array) -> Ints:
@@ -61,8 +63,17 @@ def _used(ids: pa.Array) -> pa.StringArray:
 
 
 def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
-    """Lists of ids as text with their ids put into a dictionary."""
-    return _with_ids(lists, lists.values.dictionary_encode())
+    """Lists of ids as text with their ids put into a dictionary, in the order in which they are met."""
+    ids = lists.values
+    if len(ids) < _WORTH_COMPILING or ids.null_count:
+        return _with_ids(lists, ids.dictionary_encode())
+    from personalize_connectors.engine.kernels.dictionary import encoded  # noqa: PLC0415 - the compiler's import is worth it only here
+
+    _, offsets, letters = ids.buffers()
+    places = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    codes, ends, texts = encoded(places, np.frombuffer(letters or b"", np.uint8))
+    known = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(texts))
+    return _with_ids(lists, pa.DictionaryArray.from_arrays(pa.array(codes), known))
 
 
 def _with_ids(lists: pa.ListArray, ids: pa.DictionaryArray) -> pa.ListArray:

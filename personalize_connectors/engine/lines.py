@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise, starmap
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,29 +19,43 @@ _LONGEST = 1 << 30
 _KEPT_OF_A_LONGER_LINE = 1 << 16
 
 
-def line_batches(files: Iterable[Iterable[bytes]]) -> Iterator[pa.RecordBatch]:
-    r"""All lines of some files, in order, in the columns of `SCHEMA`.
+class Stretch(NamedTuple):
+    """A file, or a piece of one.
 
-    Args:
-        files: For each file its bytes in blocks of any size.
-
-    `file_no` counts the files from 0 and `line` the lines of each from 1. A line keeps its newline. Bytes that are not
-    UTF-8 come escaped (`\\xNN`) with `utf8` false. A line over 1 GiB comes as its beginning, so that it is reported and
-    not read.
+    Attributes:
+        file_no: Which file.
+        blocks: Its bytes, in blocks of any size.
+        line: The number of its first line.
     """
-    for file_no, blocks in enumerate(files):
-        yield from lines_of(file_no, without_bom(blocks))
+
+    file_no: int
+    blocks: Iterable[bytes]
+    line: int = 1
+
+
+def stretches(files: Iterable[Iterable[bytes]]) -> Iterator[Stretch]:
+    """Whole files, numbered from 0, of which each gives its bytes in blocks of any size."""
+    return (Stretch(file_no, without_bom(blocks)) for file_no, blocks in enumerate(files))
+
+
+def line_batches(files: Iterable[Iterable[bytes]]) -> Iterator[pa.RecordBatch]:
+    """All lines of some files, in order, as `lines_of` gives them."""
+    return chain.from_iterable(starmap(lines_of, stretches(files)))
 
 
 def lines_of(file_no: int, blocks: Iterable[bytes], line: int = 1) -> Iterator[pa.RecordBatch]:
-    """The lines of a piece of a file that begins with this line, without a look for a byte order mark."""
-    for text in _whole_lines(blocks):
-        batch = _batch(file_no, line, text)
+    r"""The lines of a stretch of a file, in the columns of `SCHEMA`.
+
+    A line keeps its newline. Bytes that are not UTF-8 come escaped (`\\xNN`) with `utf8` false. A line over 1 GiB comes as its
+    beginning, so that it is reported and not read.
+    """
+    for text in whole_lines(blocks):
+        batch = all_lines(file_no, line, text)
         line += batch.num_rows
         yield batch
 
 
-def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Blocks that end at a newline, each non-empty; only the last may lack one."""
     pieces: list[bytes] = []
     held = 0
@@ -71,22 +86,34 @@ def without_bom(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield beginning.removeprefix(_BOM)
 
 
-def _batch(file_no: int, line: int, text: bytes) -> pa.RecordBatch:
+def all_lines(file_no: int, line: int, text: bytes) -> pa.RecordBatch:
+    """The lines of a text, of which the first one has this number."""
     ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE) + 1
     if not text.endswith(b"\n"):
         ends = np.append(ends, len(text))
-    offsets = np.zeros(len(ends) + 1, np.int64)
-    offsets[1:] = ends
+    return _lines(file_no, np.arange(line, line + len(ends)), text, ends)
+
+
+def some_lines(file_no: int, text: bytes, places: np.ndarray) -> pa.RecordBatch:
+    """Some lines of a text; of each its number, where it begins and where the next one does."""
+    numbers, starts, ends = places.T
+    found = b"".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+    return _lines(file_no, numbers, found, np.cumsum(ends - starts))
+
+
+def _lines(file_no: int, numbers: np.ndarray, text: bytes, ends: np.ndarray) -> pa.RecordBatch:
     count = len(ends)
+    offsets = np.zeros(count + 1, np.int64)
+    offsets[1:] = ends
     texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
     valid = np.ones(count, bool)
     try:
         texts.validate(full=True)
     except pa.ArrowInvalid:  # not UTF-8
         texts, valid = _escaped(text, offsets)
-    numbers = np.arange(line, line + count, dtype=np.int64)
     return pa.record_batch(
-        [np.full(count, file_no, np.int32), numbers, pa.array(valid), texts], schema=SCHEMA
+        [np.full(count, file_no, np.int32), pa.array(numbers, pa.int64()), pa.array(valid), texts],
+        schema=SCHEMA,
     )
 
 

@@ -12,7 +12,7 @@ from personalize_connectors import layout
 from personalize_connectors.assets.raw_lines import ASSET
 from personalize_connectors.engine.batch_output import SCHEMA, typed_lines
 from personalize_connectors.engine.frame import Frame, Written
-from personalize_connectors.engine.lines import lines_of
+from personalize_connectors.engine.lines import Stretch
 from personalize_connectors.job_run import JobRun
 from personalize_connectors.sources import SOURCE_VERSION, Source
 from personalize_connectors.spark.root import Root, root_of
@@ -51,9 +51,11 @@ class _Typing:
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         split = self.splits[number]
         file = self.objects[split.file_no]
-        lines = lines_of(0, blocks_of(self.source.open(), file, split), split.line)
+        stretch = Stretch(0, blocks_of(self.source.open(), file, split), split.line)
         with task_session() as session:
-            rows = typed_lines(session, lines, [file.name], self.run.job.job_type)
+            rows = typed_lines(
+                session, [stretch], [file.name], self.run.job.job_type, split.end - split.start
+            )
             yield written(self.bucket, _frame(self.run, rows), self.token, number)
 
 

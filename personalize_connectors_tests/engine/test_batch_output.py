@@ -5,8 +5,8 @@ import math
 import pytest
 
 from personalize_connectors.engine.batch_output import REASONS, typed_lines
-from personalize_connectors.engine.lines import line_batches
-from personalize_connectors_tests.engine.typed_rows import PERSONAL, rows
+from personalize_connectors.engine.lines import stretches
+from personalize_connectors_tests.engine.typed_rows import FEW, MANY, PERSONAL, rows
 
 RANKING = "personalized_ranking"
 RELATED, SEGMENTS = "related_items", "user_segmentation"
@@ -238,10 +238,16 @@ def test_blank_lines_are_no_lines_but_count_as_places(session):
     assert [(row[1], row[2], row[6]) for row in rows(session, content)] == [(3, "u", None), (5, "u", None)]
 
 
-def test_each_file_has_its_name_and_numbers(session):
+@pytest.mark.parametrize("size", [FEW, MANY])
+def test_each_file_has_its_name_and_numbers(session, size):
     """Rows name the file that they are from, also where its name has a quote."""
-    lines = line_batches([[f"{GOOD}\n".encode()], [], [GOOD.encode()]])
-    found = typed_lines(session, lines, ["a'b.out", "b.out", "c.out"], PERSONAL)
+    found = typed_lines(
+        session,
+        stretches([[f"{GOOD}\n".encode()], [], [GOOD.encode()]]),
+        ["a'b.out", "b.out", "c.out"],
+        PERSONAL,
+        size,
+    )
     assert [(row["file"], row["line"]) for batch in found for row in batch.to_pylist()] == [
         ("a'b.out", 1),
         ("c.out", 1),

@@ -3,16 +3,25 @@
 import pyarrow as pa
 
 from personalize_connectors.engine.batch_output import SCHEMA, typed_lines
-from personalize_connectors.engine.lines import line_batches
+from personalize_connectors.engine.lines import stretches
 
 PERSONAL = "user_personalization"
 
 
+NAMES = ("file", "line", "query", "recommended", "scores", "extra", "reason", "message", "text")
+# So few bytes that each line is judged, and so many that the plain ones are read by compiled code.
+FEW, MANY = 0, 1 << 30
+
+
 def rows(session, content, job_type=PERSONAL):
-    """The typed rows of one file."""
+    """The typed rows of one file, which are the same however many bytes there are."""
+    few, many = (_rows(session, content, job_type, size) for size in (FEW, MANY))
+    assert few == many
+    return many
+
+
+def _rows(session, content, job_type, size):
     raw = content if isinstance(content, bytes) else content.encode()
-    names = ("file", "line", "query", "recommended", "scores", "extra", "reason", "message", "text")
-    found = pa.Table.from_batches(
-        typed_lines(session, line_batches([[raw]]), ["users.json.out"], job_type), SCHEMA
-    )
-    return [tuple(row[name] for name in names) for row in found.sort_by("line").to_pylist()]
+    typed = typed_lines(session, stretches([[raw]]), ["users.json.out"], job_type, size)
+    found = pa.Table.from_batches(typed, SCHEMA)
+    return [tuple(row[name] for name in NAMES) for row in found.sort_by("line").to_pylist()]
