@@ -36,7 +36,7 @@ class TableFile:
         schema: The columns, as they are handed to it.
         gathering: The threads that make one of the batches of a row group; most of it is to put ids into a dictionary.
         encoding: The thread that encodes.
-        then: Takes each row group as it was handed to Parquet.
+        then: Takes each row group as it is handed to Parquet.
         group: What was taken for the next row group.
         rows: Rows of it.
         size: Bytes of it.
@@ -90,8 +90,8 @@ class TableFile:
 
     def _encode(self, gathered: Future[pa.RecordBatch]) -> None:
         rows = gathered.result()
-        self.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
         self.then(rows)
+        self.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
 
 
 def _size(column: pa.Array) -> int:
@@ -125,7 +125,7 @@ def table_file(
         storage: Where to.
         path: The file.
         schema: Its columns.
-        then: Takes each row group once it is encoded, with lists of ids in a dictionary.
+        then: Takes each row group when it is encoded, with lists of ids in a dictionary.
     """
     ids = [f"{column.name}.list.element" for column in schema if is_text(column.type)]
     stored = _stored(schema)

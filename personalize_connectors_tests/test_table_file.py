@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.ids import in_dictionary
 from personalize_connectors.storage import open_storage
-from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.table_file import row_groups, table_file
 
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])

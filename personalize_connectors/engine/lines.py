@@ -13,7 +13,7 @@ SCHEMA = pa.schema(
     [("file_no", pa.int32()), ("line", pa.int64()), ("utf8", pa.bool_()), ("text", pa.large_string())]
 )
 
-_NEWLINE = 10
+NEWLINE = 10
 _BOM = b"\xef\xbb\xbf"
 _LONGEST = 1 << 30
 _KEPT_OF_A_LONGER_LINE = 1 << 16
@@ -88,7 +88,7 @@ def without_bom(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def all_lines(file_no: int, line: int, text: bytes) -> pa.RecordBatch:
     """The lines of a text, of which the first one has this number."""
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE) + 1
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE) + 1
     if not text.endswith(b"\n"):
         ends = np.append(ends, len(text))
     return _lines(file_no, np.arange(line, line + len(ends)), text, ends)

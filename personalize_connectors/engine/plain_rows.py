@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.gather import Ints
-from personalize_connectors.engine.kernels.plain_lines import Bytes, Grammar, Rows, read_lines, room_for
-from personalize_connectors.engine.lines import Stretch, all_lines, some_lines, whole_lines
+from personalize_connectors.engine.kernels.plain_lines import Bytes, Grammar, Room, read_lines, room_for
+from personalize_connectors.engine.lines import NEWLINE, Stretch, all_lines, some_lines, whole_lines
 
 # What a plain line tells.
 SCHEMA = pa.schema(
@@ -23,8 +25,29 @@ SCHEMA = pa.schema(
     ]
 )
 
-# Bytes of a row group. A longer text is one line or two, and room for it would be several times as large.
-_LARGEST_GROUP, _LONGEST_TEXT = 64 << 20, 128 << 20
+# Bytes of text of a row group; longer texts are one line or two, and are not worth the room.
+_TEXT_PER_GROUP = 96 << 20
+
+
+@dataclass
+class _Held:
+    """Lines until they are a row group.
+
+    Attributes:
+        room: The rows of those that are plain.
+        rows: How many rows there are.
+        files: For each text the number of its file, and how many rows it has.
+        others: The lines that are not plain.
+        lines: How many lines there are.
+        text: How many bytes of text they were.
+    """
+
+    room: Room = field(default_factory=partial(room_for, _TEXT_PER_GROUP))
+    rows: int = 0
+    files: list[tuple[int, int]] = field(default_factory=list)
+    others: list[pa.RecordBatch] = field(default_factory=list)
+    lines: int = 0
+    text: int = 0
 
 
 def grammar(id_key: str, list_key: str) -> Grammar:
@@ -43,34 +66,35 @@ def plain_rows(
     stretches: Iterable[Stretch], plain: Grammar
 ) -> Iterator[tuple[pa.RecordBatch, list[pa.RecordBatch]]]:
     """Row groups in the columns of `SCHEMA`, each with the lines among them that are not plain (the columns of `engine.lines`)."""
-    read: list[tuple[int, Rows]] = []
-    others: list[pa.RecordBatch] = []
-    lines = size = 0
+    held = _Held()
     for file_no, blocks, first in stretches:
         line = first
         for text in whole_lines(blocks):
-            rows, odd = _read(file_no, line, text, plain)
-            read.append((file_no, rows))
-            others.append(odd)
-            line += len(rows.lines) + len(odd)
-            lines += len(rows.lines) + len(odd)
-            size += sum(part.nbytes for part in rows) + odd.nbytes
-            if lines >= ROWS_PER_GROUP or size >= _LARGEST_GROUP:
-                yield _group(read), others
-                read, others, lines, size = [], [], 0, 0
-    if read:
-        yield _group(read), others
+            if held.lines >= ROWS_PER_GROUP or held.text + len(text) > _TEXT_PER_GROUP:
+                yield _group(held), held.others
+                held = _Held()
+            line += _read(held, file_no, line, text, plain)
+    yield _group(held), held.others
 
 
-def _read(file_no: int, line: int, text: bytes, plain: Grammar) -> tuple[Rows, pa.RecordBatch]:
-    if len(text) > _LONGEST_TEXT or not _is_utf8(text):
-        return _kept(room_for(0, 0), 0, line), all_lines(file_no, line, text)
-    text = text if text.endswith(b"\n") else text + b"\n"
-    lines = text.count(b"\n")
-    room, others = room_for(len(text), lines), np.empty((lines, 3), np.int64)
-    found = read_lines(np.frombuffer(text, np.uint8), plain, room, others)
-    others = others[: lines - found] + [line, 0, 0]
-    return _kept(room, found, line), some_lines(file_no, text, others)
+def _read(held: _Held, file_no: int, line: int, text: bytes, plain: Grammar) -> int:
+    """Take lines of a file, of which the first one has this number; how many they are."""
+    if len(text) > _TEXT_PER_GROUP or not _is_utf8(text):
+        held.others.append(all_lines(file_no, line, text))
+        lines = len(held.others[-1])
+    else:
+        text = text if text.endswith(b"\n") else text + b"\n"
+        letters = np.frombuffer(text, np.uint8)
+        lines = int(np.count_nonzero(letters == NEWLINE))
+        others = np.empty((lines, 3), np.int64)
+        rows, odd = read_lines(letters, line, plain, held.room, held.rows, others)
+        held.files.append((file_no, rows - held.rows))
+        held.rows = rows
+        if odd:
+            held.others.append(some_lines(file_no, text, others[:odd]))
+    held.lines += lines
+    held.text += len(text)
+    return lines
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -83,41 +107,25 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _kept(room: Rows, rows: int, line: int) -> Rows:
-    """The rows without what is left of their room."""
-    ids = room.counts[:rows].sum()
-    return Rows(
-        room.lines[:rows] + line,
-        room.query_sizes[:rows].copy(),
-        room.queries[: room.query_sizes[:rows].sum()].copy(),
-        room.counts[:rows].copy(),
-        room.id_sizes[:ids].copy(),
-        room.ids[: room.id_sizes[:ids].sum()].copy(),
-        room.score_counts[:rows].copy(),
-        room.scores[: room.score_counts[:rows].clip(0).sum()].copy(),
-    )
-
-
-def _group(read: list[tuple[int, Rows]]) -> pa.RecordBatch:
-    files, parts = zip(*read, strict=True)
-    rows = Rows(*map(np.concatenate, zip(*parts, strict=True)))
+def _group(held: _Held) -> pa.RecordBatch:
+    """The rows, in the memory where they were put."""
+    room, rows = held.room, held.rows
+    files, counts = np.array(held.files, np.int32).reshape(-1, 2).T
     columns = [
-        np.repeat(np.array(files, np.int32), [len(part.lines) for part in parts]),
-        rows.lines,
-        _texts(rows.query_sizes, rows.queries),
-        pa.ListArray.from_arrays(_offsets(rows.counts), _texts(rows.id_sizes, rows.ids)),
+        pa.array(np.repeat(files, counts)),
+        pa.array(room.lines[:rows]),
+        _texts(room.query_ends[: rows + 1], room.queries),
         pa.ListArray.from_arrays(
-            _offsets(rows.score_counts.clip(0)), pa.array(rows.scores), mask=pa.array(rows.score_counts < 0)
+            pa.array(room.list_ends[: rows + 1]), _texts(room.id_ends[: room.list_ends[rows] + 1], room.ids)
+        ),
+        pa.ListArray.from_arrays(
+            pa.array(room.score_ends[: rows + 1]),
+            pa.array(room.scores[: room.score_ends[rows]]),
+            mask=pa.array(room.without_scores[:rows]),
         ),
     ]
     return pa.record_batch(columns, schema=SCHEMA)
 
 
-def _texts(sizes: Ints, letters: Bytes) -> pa.StringArray:
-    return pa.StringArray.from_buffers(len(sizes), _offsets(sizes).buffers()[1], pa.py_buffer(letters))
-
-
-def _offsets(sizes: Ints) -> pa.Int32Array:
-    ends = np.zeros(len(sizes) + 1, np.int32)
-    np.cumsum(sizes, out=ends[1:])
-    return pa.array(ends)
+def _texts(ends: Ints, letters: Bytes) -> pa.StringArray:
+    return pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(letters[: ends[-1]]))

@@ -133,7 +133,7 @@ def _code_of(letters: np.ndarray, start: int, end: int, known: Known, ids: int, 
     last = len(known.slots) - 1
     slot = tag & last
     while known.slots[slot] >= 0:
-        code = known.slots[slot] & _CODE
+        code: int = known.slots[slot] & _CODE
         if known.slots[slot] >> 32 == tag and _is_same(letters, start, end, known, code):
             return code
         slot = (slot + 1) & last
