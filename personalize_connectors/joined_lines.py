@@ -28,7 +28,7 @@ from personalize_connectors.zstd_sequences import END, begun, coded_blocks, libz
 Part = Callable[[], pa.Buffer | bytes]
 
 # Bytes of text that are worked out at a time, and what is worked out for each of its pieces.
-_AT_ONCE, _OF_PIECE = 8 << 20, 64
+_AT_ONCE, _OF_PIECE = 8 << 20, 16
 
 
 @dataclass

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors import joined_lines, zstd_sequences
-from personalize_connectors.engine import pieces
+from personalize_connectors.engine import known_matches, pieces
 from personalize_connectors.engine.pieces import joined, pieces_of, unjoined
 from personalize_connectors.joined_lines import JoinedLines
 from personalize_connectors.line_file import compressed, line_file
@@ -54,6 +54,14 @@ def many(texts, number=3000, most=25, seed=1):
         [chance.randrange(len(texts)) for _ in range(chance.randrange(most + 1))] for _ in range(number)
     ]
     return [(f'{{"queryUserId":"user-{row}","recommendations":[', each) for row, each in enumerate(places)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _enough():
+    """Little text is enough for known matches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known_matches, "_WORTH_COMPILING", 0)
+        yield
 
 
 TEXTS = [f'{{"name":"Lämp {n} 灯","price":{n * 7 % 91},"itemId":"item-{n}"}}' for n in range(40)]

@@ -23,6 +23,13 @@ def lengths(lists: pa.ListArray) -> Ints:
     return np.asarray(pc.list_value_length(lists).to_numpy(zero_copy_only=False), np.int64)
 
 
+def places_and_letters(texts: pa.StringArray) -> tuple[Ints, np.ndarray]:
+    """Where each text begins, and behind them all where the last one ends, in the bytes of texts one after the other."""
+    _, offsets, letters = texts.buffers()
+    places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return places, np.frombuffer(letters or b"", np.uint8)
+
+
 def first_apart(texts: pa.StringArray, entries: Ints, counts: Ints) -> tuple[pa.StringArray, Ints, Ints]:
     """The text of each row's first entry, empty where it has none; the other entries, and how many there are of them.
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Ints = np.ndarray
+from personalize_connectors.engine.gather import Ints, places_and_letters
 
 # Ids of several batches, perhaps the same ones, before their repeats are left out.
 _MOST_WAITING = 2_000_000
@@ -69,9 +69,7 @@ def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
         return _with_ids(lists, ids.dictionary_encode())
     from personalize_connectors.engine.kernels.dictionary import encoded  # noqa: PLC0415 - the compiler's import is worth it only here
 
-    _, offsets, letters = ids.buffers()
-    places = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
-    codes, ends, texts = encoded(places, np.frombuffer(letters or b"", np.uint8))
+    codes, ends, texts = encoded(*places_and_letters(ids))
     known = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(texts))
     return _with_ids(lists, pa.DictionaryArray.from_arrays(pa.array(codes), known))
 

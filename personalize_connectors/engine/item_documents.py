@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from personalize_connectors.engine.ids import Ints
+from personalize_connectors.engine.gather import Ints
 from personalize_connectors.engine.items import Items
 
 Fields = dict[str, Any]

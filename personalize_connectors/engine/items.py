@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from personalize_connectors.engine.ids import Ints, places_of
+from personalize_connectors.engine.gather import Ints
+from personalize_connectors.engine.ids import places_of
 from personalize_connectors.engine.item_metadata import ItemMetadata
 
 # Lines that are held as Python objects for a moment.

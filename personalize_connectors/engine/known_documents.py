@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from personalize_connectors.engine.ids import Ints
+from personalize_connectors.engine.gather import Ints
 from personalize_connectors.engine.item_documents import SCHEMA, Payload, Selection, column, render
 from personalize_connectors.engine.items import Items
 
