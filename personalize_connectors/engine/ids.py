@@ -15,8 +15,9 @@ from personalize_connectors.engine.gather import Ints, places_and_letters
 
 # Ids of several batches, perhaps the same ones, before their repeats are left out.
 _MOST_WAITING = 2_000_000
-# Ids in a dictionary that compiled code makes; fewer are not worth that it comes into the process.
-_WORTH_COMPILING = 1_000_000
+# Ids that compiled code looks up, which waits less for memory; fewer are not worth that it comes into the process. What is looked
+# up of a dictionary comes again with each row group.
+_MANY, _VERY_MANY = 1 << 16, 1 << 20
 
 
 def places(lists: pa.ListArray, known: pa.Array) -> Ints:
@@ -25,11 +26,14 @@ def places(lists: pa.ListArray, known: pa.Array) -> Ints:
 
 
 def places_of(ids: pa.Array, known: pa.Array) -> Ints:
-    """For each id its place among the `known` ones; -1 where it is none of them."""
-    if not pa.types.is_dictionary(ids.type):
+    """For each id its place among the `known` ones, none of which comes twice; -1 where it is none of them."""
+    if pa.types.is_dictionary(ids.type):
+        indices: Ints = ids.indices.to_numpy()
+        return indices if ids.dictionary.equals(known) else np.take(places_of(ids.dictionary, known), indices)
+    if not _is_worth_compiling(ids, _MANY):
         return np.asarray(pc.index_in(ids, value_set=known).fill_null(-1).to_numpy(), np.int32)
-    indices: Ints = ids.indices.to_numpy()
-    return indices if ids.dictionary.equals(known) else np.take(places_of(ids.dictionary, known), indices)
+    codes = _encoded(pa.concat_arrays([known, ids]))[0][len(known) :]
+    return np.where(codes < len(known), codes, np.int32(-1))
 
 
 def recoded(lists: pa.ListArray, known: pa.Array, texts: pa.Array | None = None) -> pa.ListArray:
@@ -65,13 +69,23 @@ def _used(ids: pa.Array) -> pa.StringArray:
 def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
     """Lists of ids as text with their ids put into a dictionary, in the order in which they are met."""
     ids = lists.values
-    if len(ids) < _WORTH_COMPILING or ids.null_count:
+    if not _is_worth_compiling(ids, _VERY_MANY):
         return _with_ids(lists, ids.dictionary_encode())
+    codes, known = _encoded(ids)
+    return _with_ids(lists, pa.DictionaryArray.from_arrays(pa.array(codes), known))
+
+
+def _is_worth_compiling(ids: pa.Array, least: int) -> bool:
+    return len(ids) >= least and pa.types.is_string(ids.type) and not ids.null_count
+
+
+def _encoded(ids: pa.StringArray) -> tuple[Ints, pa.StringArray]:
+    """The place of each id among all of them, each once, in the order in which they are met."""
     from personalize_connectors.engine.kernels.dictionary import encoded  # noqa: PLC0415 - the compiler's import is worth it only here
 
-    codes, ends, texts = encoded(*places_and_letters(ids))
-    known = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(texts))
-    return _with_ids(lists, pa.DictionaryArray.from_arrays(pa.array(codes), known))
+    codes, ends, letters = encoded(*places_and_letters(ids))
+    known = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(letters))
+    return codes, known
 
 
 def _with_ids(lists: pa.ListArray, ids: pa.DictionaryArray) -> pa.ListArray:

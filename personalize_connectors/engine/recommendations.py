@@ -52,16 +52,22 @@ BETWEEN = "\x1f"
 def last_lines(session: duckdb.DuckDBPyConnection, raw: object) -> LastLines:
     """Find the last line of each query (files by name, then line); `raw` is a scan of `batch_inference_raw`."""
     session.register("raw", raw)
+    # Most batch outputs repeat none, which takes half as long to find as the last lines of all.
+    counted = "SELECT query, count(*) AS lines FROM raw WHERE reason IS NULL GROUP BY query HAVING lines > 1"
+    repeated = session.sql(counted).to_arrow_table()
+    if not len(repeated):
+        return LastLines(pa.array([], pa.string()), pa.array([], pa.string()), 0)
+    session.register("repeated", repeated)
     found = session.sql(
         f"""
-        SELECT query, concat(file, {quoted(BETWEEN)}, line) AS place, earlier FROM (
-          SELECT query, unnest(max((file, line))), count(*) - 1 AS earlier FROM raw WHERE reason IS NULL
-          GROUP BY query HAVING count(*) > 1
-        ) AS repeated(query, file, line, earlier)
+        SELECT query, concat(last.file, {quoted(BETWEEN)}, last.line) AS place FROM (
+          SELECT query, max({{'file': file, 'line': line}}) AS last FROM raw SEMI JOIN repeated USING (query)
+          WHERE reason IS NULL GROUP BY query
+        )
         """
     ).to_arrow_table()
     queries, last = (found[name].combine_chunks() for name in ("query", "place"))
-    return LastLines(queries, last, pc.sum(found["earlier"]).as_py() or 0)
+    return LastLines(queries, last, pc.sum(repeated["lines"]).as_py() - len(repeated))
 
 
 def readable(lines: Iterable[pa.RecordBatch], last: LastLines) -> Iterator[pa.RecordBatch]:

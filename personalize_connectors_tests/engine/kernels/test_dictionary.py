@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.engine import ids
-from personalize_connectors.engine.ids import in_dictionary
+from personalize_connectors.engine.ids import in_dictionary, places_of
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=400)
 
@@ -15,7 +15,8 @@ texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ids, "_WORTH_COMPILING", 0)
+        patch.setattr(ids, "_MANY", 0)
+        patch.setattr(ids, "_VERY_MANY", 0)
         yield
 
 
@@ -46,3 +47,12 @@ def test_ids_that_share_a_slot_are_told_apart():
     found = encoded(array)
     assert found.indices.to_pylist() == list(range(len(array)))
     assert found.dictionary == array
+
+
+@given(values=texts, known=texts)
+def test_places_are_those_among_the_known_ids(values, known):
+    """Each id has the place that it has among the known ones, of which none comes twice; others have none."""
+    known = list(dict.fromkeys(known))
+    wanted = [known.index(value) if value in known else -1 for value in values]
+    found = places_of(pa.array(values, pa.string()), pa.array(known, pa.string()))
+    assert (found.tolist(), found.dtype) == (wanted, np.int32)
