@@ -24,10 +24,16 @@ def lengths(lists: pa.ListArray) -> Ints:
 
 
 def places_and_letters(texts: pa.StringArray) -> tuple[Ints, np.ndarray]:
-    """Where each text begins, and behind them all where the last one ends, in the bytes of texts one after the other."""
+    """Where each text begins, and behind them all where the last one ends, in the bytes of texts one after the other.
+
+    Neither can be written to, whatever made the texts: the compiler tells arrays apart by that.
+    """
     _, offsets, letters = texts.buffers()
     places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return places, np.frombuffer(letters or b"", np.uint8)
+    found = places, np.frombuffer(letters or b"", np.uint8)
+    for each in found:
+        each.flags.writeable = False
+    return found
 
 
 def first_apart(texts: pa.StringArray, entries: Ints, counts: Ints) -> tuple[pa.StringArray, Ints, Ints]:

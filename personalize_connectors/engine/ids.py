@@ -18,6 +18,8 @@ _MOST_WAITING = 2_000_000
 # Ids that compiled code looks up, which waits less for memory; fewer are not worth that it comes into the process. What is looked
 # up of a dictionary comes again with each row group.
 _MANY, _VERY_MANY = 1 << 16, 1 << 20
+# Two such arrays of text are one.
+_LARGEST = 1 << 30
 
 
 def places(lists: pa.ListArray, known: pa.Array) -> Ints:
@@ -30,7 +32,7 @@ def places_of(ids: pa.Array, known: pa.Array) -> Ints:
     if pa.types.is_dictionary(ids.type):
         indices: Ints = ids.indices.to_numpy()
         return indices if ids.dictionary.equals(known) else np.take(places_of(ids.dictionary, known), indices)
-    if not _is_worth_compiling(ids, _MANY):
+    if not (_is_worth_compiling(ids, _MANY) and _is_worth_compiling(known, 0)):
         return np.asarray(pc.index_in(ids, value_set=known).fill_null(-1).to_numpy(), np.int32)
     codes = _encoded(pa.concat_arrays([known, ids]))[0][len(known) :]
     return np.where(codes < len(known), codes, np.int32(-1))
@@ -76,7 +78,7 @@ def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _is_worth_compiling(ids: pa.Array, least: int) -> bool:
-    return len(ids) >= least and pa.types.is_string(ids.type) and not ids.null_count
+    return len(ids) >= least and pa.types.is_string(ids.type) and not ids.null_count and ids.nbytes < _LARGEST
 
 
 def _encoded(ids: pa.StringArray) -> tuple[Ints, pa.StringArray]:

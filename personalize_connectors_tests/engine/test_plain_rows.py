@@ -64,10 +64,29 @@ def test_scores_as_they_are_written_are_plain(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "+1", ".5", "1.", "01", "-", "1e", "1e+", "NaN", "0x1", "1,", ",1", "1 ", "--1", "null", "1.5.1"],
+    [
+        "",
+        "+1",
+        ".5",
+        "1.",
+        "01",
+        "-",
+        "1e",
+        "1e+",
+        "NaN",
+        "0x1",
+        "1,",
+        ",1",
+        "1 ",
+        "--1",
+        "null",
+        "1.5.1",
+        "-0",
+        "-0.0",
+    ],
 )
 def test_what_is_no_number_is_not_plain(text):
-    """RFC 8259, 6: no plus, no bare point, no zero in front, and nothing else. An empty list is one."""
+    """RFC 8259, 6: no plus, no bare point, no zero in front, and nothing else. An empty list is one; a zero with a sign is left to others."""
     _, rows, others = read([line(scores=text)])
     assert (len(rows), len(others)) == ((1, 0) if text == "" else (0, 1))
 

@@ -7,7 +7,9 @@ threads run them at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -21,3 +23,19 @@ def compiled(function: F) -> F:
     except RuntimeError:  # neither folder can be written to
         made = numba.njit(function, nogil=True)
     return made
+
+
+def kernel(function: F) -> F:
+    """A compiled function for callers that are not; where what was kept of it is cut off or damaged, it is compiled anew."""
+    made: Any = compiled(function)
+
+    @wraps(function)
+    def call(*given: object) -> object:
+        try:
+            return made(*given)
+        except Exception:  # noqa: BLE001 - our kernels raise nothing; unreadable files raise whatever their bytes look like
+            for kept in Path(made.stats.cache_path).glob("*.nbi"):
+                kept.unlink(missing_ok=True)
+            return made(*given)
+
+    return cast("F", call)

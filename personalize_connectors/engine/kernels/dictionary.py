@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize_connectors.engine.kernels.compiled import compiled
+from personalize_connectors.engine.kernels.compiled import compiled, kernel
 
 _AT_ONCE = 128
 _FEWEST_IDS, _FEWEST_LETTERS = 1 << 11, 1 << 16
@@ -44,7 +44,7 @@ class Steps(NamedTuple):
     first_letters: np.ndarray
 
 
-@compiled
+@kernel
 def encoded(offsets: np.ndarray, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The code of each id, and the dictionary, like the ids as offsets and letters."""
     codes = np.empty(len(offsets) - 1, np.int32)
@@ -70,7 +70,7 @@ def _room(ids: int, letters: int) -> Known:
 
 @compiled
 def _with_room(known: Known, ids: int, more: int, letters: int) -> Known:
-    """The same ids, with room for so many more of so many bytes."""
+    """The same ids, with room for so many more of so many bytes, and a byte that an id of none can be said to begin at."""
     slots, ends, text = known.slots, known.ends, known.letters
     while ids + more >= len(ends):
         larger = _room(len(slots), 0)
@@ -79,7 +79,7 @@ def _with_room(known: Known, ids: int, more: int, letters: int) -> Known:
             if slot >= 0:
                 larger.slots[_free(larger.slots, slot >> 32)] = slot
         slots, ends = larger.slots, larger.ends
-    while ends[ids] + letters > len(text):
+    while ends[ids] + letters >= len(text):
         longer = np.empty(2 * len(text), np.uint8)
         longer[: ends[ids]] = text[: ends[ids]]
         text = longer

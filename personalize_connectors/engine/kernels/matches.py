@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize_connectors.engine.kernels.compiled import compiled
+from personalize_connectors.engine.kernels.compiled import compiled, kernel
 
 Bytes = np.ndarray
 
@@ -42,7 +42,7 @@ class Limits(NamedTuple):
     block: int
 
 
-@compiled
+@kernel
 def find_matches(rows: Rows, last: np.ndarray, place: int, limits: Limits) -> tuple[np.ndarray, Bytes, int]:
     """The sequences of some rows (`Sequences.table`), their literals, and the place in the text behind them.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize_connectors.engine.kernels.compiled import compiled
+from personalize_connectors.engine.kernels.compiled import compiled, kernel
 
 Bytes = np.ndarray
 
@@ -81,7 +81,7 @@ def room_for(text: int) -> Room:
     return room
 
 
-@compiled
+@kernel
 def read_lines(
     text: Bytes, line: int, grammar: Grammar, room: Room, rows: int, others: np.ndarray
 ) -> tuple[int, int]:
@@ -223,6 +223,8 @@ def _number(text: Bytes, place: int) -> tuple[int, float]:
         power += -size if text[place + 1] == _MINUS else size
         place = end
     if value >= _INEXACT or abs(power) > _LARGEST_POWER:
+        return _OTHER, 0.0
+    if negative and not value:  # a zero that others read without its sign
         return _OTHER, 0.0
     found = value / _POWERS[-power] if power < 0 else value * _POWERS[power]
     return place, -found if negative else found

@@ -33,6 +33,13 @@ def test_codes_and_dictionary_are_those_of_arrow(values, skipped):
     assert encoded(array) == array.dictionary_encode()
 
 
+def test_an_id_of_no_bytes_begins_somewhere_even_where_the_room_is_full():
+    """The room for letters is 65,536 bytes at first, and exactly so many are taken when the empty id comes again."""
+    values = [*(f"x{number:05}" for number in range(10_922)), "yyyy", *[""] * 300]
+    array = pa.array(values)
+    assert encoded(array) == array.dictionary_encode()
+
+
 @pytest.mark.parametrize("distinct", [1, 100, 70_000])
 def test_the_dictionary_grows(distinct):
     """More ids than there was room for at first, and more bytes of them."""
