@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser test-spark screenshots test-wheel lint lock bench bench-memory bench-spark-baseline bench-spark bench-scale bench-delivery bench-sensor bench-landing bench-small-files soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser test-spark screenshots test-wheel lint lock bench bench-memory bench-spark-baseline bench-spark bench-scale bench-delivery bench-sensor bench-landing bench-small-files bench-kernels soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-scale  time the sensor, the commands and the UI with 200 jobs and up to 50,000 past runs"
 	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
 	@echo "make bench-small-files  read 10,000 item metadata files from an S3 that answers late"
+	@echo "make bench-kernels  time what is compiled in turns with what does the same without"
 	@echo "make bench-sensor  time the sensor over 200 jobs with 1,000 past outputs, on an S3 that answers late"
 	@echo "make bench-delivery  measure the delivery engine against the emulator, other clients and a rate limit"
 	@echo "make soak   200 runs with faults and kills at random moments, and what is left of them"
@@ -110,6 +111,9 @@ bench-landing: $(INSTALLED)
 
 bench-small-files: $(INSTALLED)
 	$(BIN)/python -m benchmarks.small_files $(ARGS)
+
+bench-kernels: $(INSTALLED)
+	$(BIN)/python -m benchmarks.kernels $(ARGS)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soak $(ARGS)

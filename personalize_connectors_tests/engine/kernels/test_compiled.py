@@ -25,9 +25,7 @@ def test_a_function_that_cannot_be_kept_is_compiled_all_the_same():
 
 
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
-@pytest.mark.parametrize(
-    "damage", [lambda kept: kept[:20], lambda _: b"", lambda kept: b"\xe0" * len(kept)]
-)
+@pytest.mark.parametrize("damage", [lambda kept: kept[:20], lambda _: b"", lambda kept: b"\xe0" * len(kept)])
 def test_what_was_kept_and_is_damaged_is_made_anew(tmp_path, monkeypatch, ending, damage):
     """Whatever the files of the compiler hold after a crash, the function is called, and kept again."""
     (tmp_path / "kernel_of_a_test.py").write_text(SOURCE)
