@@ -33,6 +33,7 @@ def kernel(function: F) -> F:
     def call(*given: object) -> object:
         try:
             return made(*given)
+        # An error of another cause is raised by the second call: nothing is swallowed.
         except Exception:  # noqa: BLE001 - our kernels raise nothing; unreadable files raise whatever their bytes look like
             for kept in Path(made.stats.cache_path).glob("*.nbi"):
                 kept.unlink(missing_ok=True)
