@@ -43,6 +43,8 @@ PENDING = pa.schema(
 UNCERTAIN = b"?"
 _UNCERTAIN = f"{quoted(UNCERTAIN.decode())}::BLOB"
 _REMOVED = f"{quoted(REMOVED.decode())}::BLOB"
+# As many wait for a store at once.
+_FILES_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,14 @@ def accepted_state(
 
 def _last_words(session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted) -> str:
     """A query of what is known last of each user; a removal and an uncertain record have marks for a fingerprint."""
-    session.register("snapshot", _scan(bucket, accepted.snapshot, SCHEMA))
+    session.register("snapshot", _few_ahead(_scan(bucket, accepted.snapshot, SCHEMA), *SCHEMA.names))
     known = f"SELECT user_id, coalesce(fingerprint, {_UNCERTAIN}) AS fingerprint, accepted_at FROM snapshot"
     if not accepted.unfolded and not accepted.in_flight and accepted.concluded is None:
         return known
-    session.register("unfolded", _unfolded(bucket, accepted))
+    unfolded = _few_ahead(
+        _unfolded(bucket, accepted), "user_id", "fingerprint", "status", "answered_at", "delivery"
+    )
+    session.register("unfolded", unfolded)
     session.register("in_flight", _scan(bucket, accepted.in_flight, PLAN))
     return f"""
     SELECT user_id, arg_max(fingerprint, accepted_at) AS fingerprint, max(accepted_at) AS accepted_at FROM (
@@ -195,6 +200,13 @@ def _scan(bucket: Storage, paths: tuple[str, ...], schema: pa.Schema) -> ds.Data
     return bucket.dataset(list(paths), schema) if paths else ds.dataset(schema.empty_table())
 
 
+def _few_ahead(rows: ds.Dataset, *columns: str) -> ds.Scanner:
+    """Columns for a query that keeps something of every user: what Arrow reads ahead of it would be twice as much."""
+    return rows.scanner(
+        columns=list(columns), batch_readahead=1, fragment_readahead=_FILES_AHEAD, use_threads=False
+    )
+
+
 def pending(
     session: duckdb.DuckDBPyConnection,
     bucket: Storage,
@@ -262,8 +274,9 @@ def not_in_state(
     session: duckdb.DuckDBPyConnection, bucket: Storage, accepted: Accepted, state: Folder
 ) -> int:
     """How many accepted users are not in a written snapshot as accepted last; there should be none."""
-    session.register("written", state.scan())
-    session.register("receipts", _scan(bucket, accepted.unfolded, RECEIPTS))
+    receipts = _scan(bucket, accepted.unfolded, RECEIPTS)
+    session.register("written", _few_ahead(state.scan(), "user_id", "fingerprint"))
+    session.register("receipts", _few_ahead(receipts, "user_id", "fingerprint", "status", "answered_at"))
     return number(
         session,
         f"""
