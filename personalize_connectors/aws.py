@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from boto3 import Session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -33,6 +32,8 @@ def aws_client(service: str, region: str = "") -> Any:
         BadSettings: the environment names a profile, region or address that cannot be used.
         NoRegionError: it names no region.
     """
+    from boto3 import Session  # noqa: PLC0415 - most commands need no AWS, and its import takes as long as DuckDB's
+
     aws_endpoint(service)
     try:
         return Session().client(

@@ -23,8 +23,7 @@ from dagster._core.launcher.base import RunLauncher
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
-from personalize_connectors import run_process
-
+_PROCESS = "personalize_connectors.run_process"
 _FOLDER = "run_workers"
 _LAUNCHED_ON = "launched_on"
 _COMMAND_ON = "command_on"
@@ -61,7 +60,7 @@ class ProcessRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             raise dg.DagsterInvariantViolationError(f"run {run.run_id} does not say where its code is")
         words = ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()).get_command_args()
         # The origin may name `dagster`, which need not be on the path of whoever started the daemon.
-        command = [sys.executable, "-m", run_process.__name__, *words[-3:]]
+        command = [sys.executable, "-m", _PROCESS, *words[-3:]]
         self._forget_what_ended()
         self._instance.add_run_tags(run.run_id, {_LAUNCHED_ON: socket.gethostname()})
         with self._file(run.run_id).open("w") as file:

@@ -13,9 +13,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from boto3 import Session
-from botocore.exceptions import BotoCoreError
-from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import ObjectStore, S3Store
 
 from personalize_connectors.aws import aws_client
@@ -24,6 +21,7 @@ from personalize_connectors.errors import BadSettings
 
 if TYPE_CHECKING:  # obstore has them for type checkers only
     from obstore import GetOptions
+    from obstore.auth.boto3 import Boto3CredentialProvider
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 _RANGE = 8 << 20
@@ -62,6 +60,10 @@ def _credential_provider() -> Boto3CredentialProvider | None:
     """What the store cannot find itself: it knows the variables with keys, but no profiles, files and single sign-on."""
     if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
         return None
+    from boto3 import Session  # noqa: PLC0415 - most commands need no AWS, and its import takes as long as DuckDB's
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - the same
+
     try:
         session = Session()
         if session.get_credentials() is None:

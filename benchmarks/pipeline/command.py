@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import dagster as dg
 from benchmarks.pipeline.inputs import JOB, Size, fresh_bucket, write_inputs
 from benchmarks.pipeline.packages import Package
 from personalize_connectors.demo.run import emulator
+from personalize_connectors.instance import dagster_home
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,22 @@ class Wall:
 
 
 def run_newest(package: Package, root: Path) -> Wall:
-    """Run the newest batch output of a bucket, with a new Dagster instance, against the Braze emulator."""
+    """Run the newest batch output of a bucket, in a folder with nothing in it, against the Braze emulator."""
     command = [sys.executable, "-m", "personalize_connectors.cli", "run", str(JOB)]
-    with tempfile.TemporaryDirectory() as home, emulator():
-        (Path(home) / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-        environment = {**package.environment(root), "DAGSTER_HOME": home}
+    with tempfile.TemporaryDirectory() as folder, emulator():
+        os.environ.pop("DAGSTER_HOME", None)
+        os.environ["DAGSTER_HOME"] = str(dagster_home(Path(folder)))
+        environment = package.environment(root)
         started = time.perf_counter()
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=home, env=environment)
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=folder, env=environment
+        )
         seconds = time.perf_counter() - started
         if done.returncode:
             raise RuntimeError(
                 f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
             )
-        return Wall(seconds, _own_seconds(home))
+        return Wall(seconds, _own_seconds())
 
 
 def run_of_few_users(package: Package, folder: Path) -> Wall:
@@ -57,8 +62,8 @@ def run_of_few_users(package: Package, folder: Path) -> Wall:
     return run_newest(package, folder / "bucket")
 
 
-def _own_seconds(home: str) -> float:
-    with dg.DagsterInstance.from_config(home) as instance:
+def _own_seconds() -> float:
+    with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
         entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         told = [entry.asset_materialization for entry in entries]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from personalize_connectors.report import chart
 from personalize_connectors.report.cards import ItemCard, item_card
@@ -50,14 +51,7 @@ class Delivery:
 def page(runs: Sequence[RunFigures], users: Sequence[SampleUser], *, pictures: bool) -> str:
     """The report of the last of the runs, as HTML."""
     run = runs[-1]
-    environment = Environment(
-        loader=PackageLoader("personalize_connectors.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return _template().render(
         policy=_PICTURES if pictures else _NO_REQUEST,
         pictures=pictures,
         run=run.run,
@@ -70,6 +64,18 @@ def page(runs: Sequence[RunFigures], users: Sequence[SampleUser], *, pictures: b
         chart_height=chart.HEIGHT,
         chart_width=chart.WIDTH,
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("personalize_connectors.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
 
 
 def _card(user: SampleUser) -> UserCard:

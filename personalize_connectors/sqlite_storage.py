@@ -1,0 +1,78 @@
+"""Dagster's SQLite storage that opens its databases less often; `dagster.yaml` names it as `storage`.
+
+For each event that it writes and each look that it takes, Dagster makes an engine, which compiles the statement anew, and opens and closes
+a database; and whoever closes one last writes SQLite's log back into it and removes the log. The files are as Dagster's own classes
+make them, and any process may use those on them meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+
+# There is a database for each run, and one for what is looked for among all of them.
+_ENGINES = 8
+
+
+class SqliteStorage(DagsterSqliteStorage):
+    """Dagster's storage in the same files, with `EventLog` in it."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = EventLog(str(Path(base_dir, "history", "runs")))
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Self:
+        """Make it, as `dagster.yaml` names it."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+class EventLog(SqliteEventLogStorage):
+    """Dagster's event log, with an engine for each database that was used last.
+
+    What is looked for among all runs stays open. That of a run does not: who watches the run sees it by the file, which SQLite changes
+    as it is closed.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engine = lru_cache(_ENGINES)(self._new_engine)
+        self._tables: set[str] = set()
+        super().__init__(base_dir, inst_data)
+
+    def _new_engine(self, shard: str) -> sqlalchemy.Engine:
+        options = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+        engine = sqlalchemy.create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=sqlalchemy.StaticPool if shard == INDEX_SHARD_NAME else sqlalchemy.NullPool,
+            connect_args=options,
+        )
+        if not sqlalchemy.inspect(engine).has_table("alembic_version"):
+            self._initdb(engine)
+        return engine
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
+        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+            yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the database for what is looked for among all runs has a table; none is ever taken out of it."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def wipe(self) -> None:
+        """Delete all events; the databases of the runs go with their files."""
+        self._engine.cache_clear()
+        super().wipe()
