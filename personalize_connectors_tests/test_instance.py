@@ -16,10 +16,12 @@ def test_a_new_home_runs_as_the_checkout_does(tmp_path, monkeypatch):
     home = dagster_home(tmp_path)
     assert home == tmp_path / ".dagster"
     ours = yaml.safe_load((CHECKOUT / "dagster.yaml").read_text())
-    places = {"storage", "local_artifact_storage", "compute_logs"}
+    storage = ours.pop("storage")["custom"]
+    places = {"local_artifact_storage", "compute_logs"}
     settings = home / "dagster.yaml"
     assert yaml.safe_load(settings.read_text()) == {
-        name: value for name, value in ours.items() if name not in places
+        "storage": {"custom": {**storage, "config": {"base_dir": {"env": "DAGSTER_HOME"}}}},
+        **{name: value for name, value in ours.items() if name not in places},
     }
     settings.write_text("telemetry: {enabled: false}\n")
     assert (dagster_home(tmp_path), settings.read_text()) == (home, "telemetry: {enabled: false}\n")
