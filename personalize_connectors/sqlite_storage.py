@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
@@ -38,6 +37,13 @@ class SqliteStorage(DagsterSqliteStorage):
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
+class _Opened(NamedTuple):
+    """An engine, and which file it is for."""
+
+    engine: sqlalchemy.Engine
+    inode: int
+
+
 class EventLog(SqliteEventLogStorage):
     """Dagster's event log, with an engine for each database that was used last.
 
@@ -46,9 +52,25 @@ class EventLog(SqliteEventLogStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engine = lru_cache(_ENGINES)(self._new_engine)
+        self._opened: dict[str, _Opened] = {}
         self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
+        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+            yield connection
+
+    def _engine(self, shard: str) -> sqlalchemy.Engine:
+        file = Path(self.path_for_shard(shard))
+        opened = self._opened.get(shard)
+        if opened and file.exists() and file.stat().st_ino == opened.inode:
+            return opened.engine
+        if opened or len(self._opened) == _ENGINES:
+            self._opened.pop(shard if opened else next(iter(self._opened))).engine.dispose()
+        engine = self._new_engine(shard)
+        self._opened[shard] = _Opened(engine, file.stat().st_ino)
+        return engine
 
     def _new_engine(self, shard: str) -> sqlalchemy.Engine:
         options = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
@@ -61,11 +83,6 @@ class EventLog(SqliteEventLogStorage):
             self._initdb(engine)
         return engine
 
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
-        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
-            yield connection
-
     def has_table(self, table_name: str) -> bool:
         """Whether the database for what is looked for among all runs has a table; none is ever taken out of it."""
         if table_name not in self._tables and super().has_table(table_name):
@@ -74,5 +91,15 @@ class EventLog(SqliteEventLogStorage):
 
     def wipe(self) -> None:
         """Delete all events; the databases of the runs go with their files."""
-        self._engine.cache_clear()
+        self._close()
         super().wipe()
+
+    def dispose(self) -> None:
+        """Close what is open; Dagster makes an instance for each tick of a sensor."""
+        self._close()
+        super().dispose()
+
+    def _close(self) -> None:
+        with self._db_lock:
+            while self._opened:
+                self._opened.popitem()[1].engine.dispose()

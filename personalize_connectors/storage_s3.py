@@ -32,6 +32,7 @@ _CLIENT: ClientConfig = {"timeout": "10s", "connect_timeout": "3s"}
 _RETRIES: RetryConfig = {"max_retries": 10, "retry_timeout": timedelta(seconds=60)}
 # botocore renews credentials that end within 10 minutes, so what it gives is good for as long.
 _CREDENTIALS_HOLD = timedelta(minutes=10)
+_REGION = re.compile(r"[A-Za-z0-9-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,11 @@ def s3_store(bucket: str, prefix: str) -> S3Store:
     """The store of a bucket, by the usual AWS variables and files; `CONNECTORS_SSE_KMS_KEY_ID` encrypts what is written.
 
     Raises:
-        BadSettings: there are no credentials, the profile that is named is not there, or the endpoint is no address.
+        BadSettings: there are no credentials, the profile that is named is not there, or the endpoint or region cannot be one.
     """
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if (region := os.environ.get(name)) and not _REGION.fullmatch(region):
+            raise BadSettings(f"{name} is {region!r}; write a region, for example eu-west-1, or unset it")
     plain_http = (aws_endpoint("s3") or "").startswith("http://")
     key = os.environ.get("CONNECTORS_SSE_KMS_KEY_ID")
     encryption: S3Config = {"server_side_encryption": "aws:kms", "sse_kms_key_id": key} if key else {}

@@ -1,5 +1,6 @@
 """Dagster's SQLite storage that opens its databases less often: the files are Dagster's own, and others may use them meanwhile."""
 
+import gc
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -104,15 +105,40 @@ def test_a_wiped_history_begins_anew(home):
 
 def test_the_index_stays_open_and_no_database_of_a_run_does(home):
     """A server that has shown many runs holds none of their files."""
-
-    def open_files():
-        return {Path(link.readlink()).name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
-
     with dg.DagsterInstance.from_config(str(home)) as instance:
         run = materialize(instance, "2026-11-01")
-        found = open_files()
+        found = _open_files(home)
         assert "index.db" in found
         assert f"{run}.db" not in found
+
+
+def test_an_instance_that_has_ended_holds_no_file(home):
+    """Dagster makes one for each tick of a sensor; waiting for Python to look for garbage would leave dozens open."""
+    gc.disable()
+    try:
+        for number in range(5):
+            with dg.DagsterInstance.from_config(str(home)) as instance:
+                instance.add_dynamic_partitions("day", [str(number)])
+        assert _open_files(home) == set()
+    finally:
+        gc.enable()
+
+
+def test_a_history_that_is_deleted_meanwhile_begins_anew(home):
+    """What stays open is not written to once its file is gone, where nobody would ever read it."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        materialize(instance, "2026-11-01")
+        for file in (home / "history" / "runs").glob("index.db*"):
+            file.unlink()
+        materialize(instance, "2026-11-02")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("numbers")) == {"2026-11-02"}
+
+
+def _open_files(home):
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    files = [link.readlink() for link in links]
+    return {file.name for file in files if file.is_relative_to(home / "history" / "runs")}
 
 
 def test_a_history_of_before_is_gone_on_with(home):

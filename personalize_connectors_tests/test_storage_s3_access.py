@@ -248,3 +248,12 @@ def test_a_small_file_that_is_gone_is_told(s3, s3_bucket):
     s3.delete_object(Bucket=s3_bucket, Key="in/0010.json")
     with pytest.raises(FileNotFoundError):
         list(storage.contents(listed))
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+@pytest.mark.parametrize("region", ["eu west", "eu-west-1\n", "ü"])
+def test_what_cannot_be_a_region_is_told(s3_bucket, monkeypatch, name, region):
+    """The store itself would panic."""
+    monkeypatch.setenv(name, region)
+    with pytest.raises(BadSettings, match=f"{name} is .*write a region"):
+        open_storage(f"s3://{s3_bucket}")

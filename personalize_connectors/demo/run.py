@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import requests
 from rich.markup import escape
@@ -148,9 +149,9 @@ def _show_next(folder: Path) -> None:
             "  make dev            the Dagster UI on this bucket: the asset graph, the runs, their plots"
         )
     else:
-        home = os.environ["DAGSTER_HOME"]
+        home, root = (escape(quote(place)) for place in (os.environ["DAGSTER_HOME"], str(folder)))
         out.print(
-            f"  DAGSTER_HOME={home} CONNECTORS_ROOT={folder} dagster dev -m personalize_connectors.definitions"
+            f"  DAGSTER_HOME={home} CONNECTORS_ROOT={root} dagster dev -m personalize_connectors.definitions"
         )
     out.print(f"  {escape(str(folder))}   the bucket: etl_jobs/, with each job's stages, errors and output")
     out.print("  personalize-connectors jobs   the jobs and their last runs")
