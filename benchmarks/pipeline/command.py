@@ -43,6 +43,7 @@ def run_newest(package: Package, root: Path) -> Wall:
         os.environ.pop("DAGSTER_HOME", None)
         os.environ["DAGSTER_HOME"] = str(dagster_home(Path(folder)))
         environment = package.environment(root)
+        os.sync()  # what was measured before may still be on its way to the disk
         started = time.perf_counter()
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, cwd=folder, env=environment

@@ -74,11 +74,11 @@ def measure_round(measured: Measured, inputs: Path, packages: Sequence[Package],
             _note(measured.floors, day, OURS.figures(roots[OURS], "floor", str(roots[OURS]), day))
         say(f"{measured.size}: quiet day by the command")
         measured.commands.append(run_newest(OURS, roots[OURS]))
-    if spark:
-        _measure_spark(measured, inputs)
     say("a run of 10 users by the command")
     with tempfile.TemporaryDirectory() as folder:
         measured.few.append(run_of_few_users(OURS, Path(folder)))
+    if spark:
+        _measure_spark(measured, inputs)
     with _buckets(inputs, packages) as roots:
         for day in DAYS:
             _measure_stages(measured, day, roots)

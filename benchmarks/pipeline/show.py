@@ -82,8 +82,9 @@ def _beside(measured: Measured, day: str, columns: int) -> Iterator[list[str]]:
     ]
     threads = median(found["read_seconds"] + found["threads_seconds"] for found in measured.floors[day])
     yield [f"floor on all processors; {ours / threads:.1f} x", f"{threads:.2f}", *[""] * 4, *blank]
-    scan = median(found["scan_seconds"] for found in measured.floors[day])
-    yield ["DuckDB reads and parses the input", f"{scan:.2f}", *[""] * 4, *blank]
+    for what, name in (("reads and parses the input", "scan"), ("writes it as Parquet too", "parquet")):
+        seconds = median(found[f"{name}_seconds"] for found in measured.floors[day])
+        yield [f"DuckDB {what}", f"{seconds:.2f}", *[""] * 4, *blank]
     if spark := measured.spark_seconds(day):
         yield [
             f"plain PySpark; ours is {spark / ours:.1f} x faster",

@@ -1,6 +1,7 @@
 """The demo, end to end."""
 
 import re
+import shlex
 
 import pytest
 
@@ -17,19 +18,27 @@ def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("BRAZE_API_KEY", "a real key")
 
 
-def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, capsys):
+def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, monkeypatch, capsys):
     """The demo delivers both days to its own emulator, whatever the environment says; again, it leaves alone what is not its own."""
-    mine = tmp_path / "bucket/etl_jobs/user_personalization/daily/config.json"
-    for root in (None, str(tmp_path / "bucket")):
+    folder = tmp_path / "my shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    mine = folder / "bucket/etl_jobs/user_personalization/daily/config.json"
+    for root in (None, str(folder / "bucket")):
         assert run_demo(1000, root)
         printed = capsys.readouterr().out
         assert printed.count("accepted / rejected") == 4
         assert "│ 996 / 0 │" in re.sub(" +", " ", printed)
         assert "The profile of user-000001 in the emulator now:" in printed
+        (command,) = [line for line in printed.splitlines() if "dagster dev" in line]
+        assert shlex.split(command)[:2] == [
+            f"DAGSTER_HOME={folder / '.dagster'}",
+            f"CONNECTORS_ROOT={folder / 'bucket'}",
+        ]
         assert not mine.exists() or mine.read_text() == "mine"
         mine.parent.mkdir(exist_ok=True)
         mine.write_text("mine")
-    assert (tmp_path / "bucket/etl_jobs/user_personalization/demo_picks_for_you/config.json").is_file()
+    assert (folder / "bucket/etl_jobs/user_personalization/demo_picks_for_you/config.json").is_file()
 
 
 def test_the_demo_runs_twice_on_an_s3_that_is_there(s3, capsys):
