@@ -72,6 +72,7 @@ def _by_duckdb(folder: Path, scratch: Path) -> dict[str, float]:
     parsed = "count(input.userId), sum(len(output.recommendedItems)), sum(list_sum(output.scores))"
     typed = "input.userId AS query, output.recommendedItems AS recommended, output.scores AS scores"
     with duckdb.connect() as session, tempfile.NamedTemporaryFile(dir=scratch) as file:
+        session.execute("SET enable_progress_bar = false")
         started = time.perf_counter()
         session.execute(f"SELECT {parsed} FROM {lines}").fetchall()
         between = time.perf_counter()
