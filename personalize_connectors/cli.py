@@ -8,7 +8,6 @@ interrupted; 141 whoever read the output went away before its end. A run goes on
 from __future__ import annotations
 
 import atexit
-import gc
 import json
 import logging
 import os
@@ -42,9 +41,6 @@ from personalize_connectors.storage_errors import (
     is_storage_error,
     storage_error_text,
 )
-
-# As many new ones Python waits for before it looks for garbage: what is imported is none, and there is much of it.
-_NEW_OBJECTS = 20_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -262,7 +258,6 @@ def _read_to_its_end(command: Callable[[], Any]) -> Any:
 def process() -> None:
     """The same as a whole process, which ends at once: Python would first look through all that is imported for garbage."""
     code = 1
-    gc.set_threshold(_NEW_OBJECTS)
     # Whoever closed one of them wants none of it; Python then has None there, which nothing that prints expects.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
