@@ -30,8 +30,6 @@ _SMALL, _SMALL_AT_ONCE = 1 << 20, 16
 # A request ends within the time for which a delivery's lease holds; so does finding that nobody answers.
 _CLIENT: ClientConfig = {"timeout": "10s", "connect_timeout": "3s"}
 _RETRIES: RetryConfig = {"max_retries": 10, "retry_timeout": timedelta(seconds=60)}
-# botocore renews credentials that end within 10 minutes, so what it gives is good for as long.
-_CREDENTIALS_HOLD = timedelta(minutes=10)
 _REGION = re.compile(r"[A-Za-z0-9-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _log = logging.getLogger(__name__)
@@ -64,20 +62,9 @@ def _credential_provider() -> Boto3CredentialProvider | None:
     """What the store cannot find itself: it knows the variables with keys, but no profiles, files and single sign-on."""
     if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
         return None
-    from boto3 import Session  # noqa: PLC0415 - most commands need no AWS, and its import takes as long as DuckDB's
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - the same
+    from personalize_connectors.aws_credentials import credential_provider  # noqa: PLC0415 - boto3's import takes 0.2 s of each command, most of which need none
 
-    try:
-        session = Session()
-        if session.get_credentials() is None:
-            raise BadSettings(
-                "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                "or run where a role is attached"
-            )
-        return Boto3CredentialProvider(session, ttl=_CREDENTIALS_HOLD)
-    except BotoCoreError as error:
-        raise BadSettings(f"the AWS credentials cannot be used: {error}") from None
+    return credential_provider()
 
 
 def ranges(store: ObjectStore, path: str) -> Iterator[bytes]:
