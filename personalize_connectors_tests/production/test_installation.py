@@ -46,6 +46,12 @@ def runs(installed) -> list[dg.DagsterRun]:
     return [run for run in installed.instance.get_runs() if "job" in run.tags]
 
 
+def succeeded(installed) -> Counter[str]:
+    """How many runs of each job succeeded."""
+    done = dg.DagsterRunStatus.SUCCESS
+    return Counter(run.tags["job"] for run in runs(installed) if run.status == done)
+
+
 def all_delivered(installed, jobs) -> bool:
     """Whether every profile is as the input says, and nothing is running or queued."""
     wanted = {user: items for job in jobs for user, items in lists(job).items()}
@@ -80,14 +86,15 @@ def test_kills_lose_nothing_and_repeat_nothing(installed):
         if name == "postgres":
             wait_for("PostgreSQL", lambda: answered(installed))
     wait_for("all deliveries", lambda: answered(installed) and all_delivered(installed, JOBS))
+    # A run whose process was killed after all was delivered is done once more.
+    wait_for("a run of each job that succeeded", lambda: len(succeeded(installed)) == len(JOBS))
     found = runs(installed)
     sources = Counter(
         (run.tags["job"], run.tags[SOURCE_VERSION]) for run in found if run.parent_run_id is None
     )
     assert sources == Counter({(str(job), version): 1 for job, version in sources})
     assert len(sources) == len(JOBS)
-    succeeded = Counter(run.tags["job"] for run in found if run.status == dg.DagsterRunStatus.SUCCESS)
-    assert succeeded == Counter(str(job) for job in JOBS)
+    assert succeeded(installed) == Counter(str(job) for job in JOBS)
     by_id = {run.run_id: run for run in found}
     retried = [by_id[run.parent_run_id].status for run in found if run.parent_run_id]
     assert retried == [dg.DagsterRunStatus.FAILURE] * len(retried)
