@@ -91,7 +91,8 @@ def of_users(lines: Iterable[pa.RecordBatch], longest: int) -> Iterator[pa.Recor
 
 def lists_of_users(lines: pa.RecordBatch, longest: int) -> pa.RecordBatch:
     """The same of typed lines, as if no query stood in several of them."""
-    return next(of_users([lines.filter(pc.is_null(lines["reason"]))], longest))
+    some_are_errors = lines["reason"].null_count < len(lines)
+    return next(of_users([lines.filter(pc.is_null(lines["reason"])) if some_are_errors else lines], longest))
 
 
 def _cut(lists: pa.ListArray, longest: int) -> pa.ListArray:
