@@ -3,4 +3,4 @@
 import gc
 
 # Python's collector would look through all that is imported, again and again, while modules are read and items rendered.
-gc.set_threshold(100_000)
+gc.set_threshold(1_000_000)
