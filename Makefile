@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo dev test test-s3 test-production test-browser test-spark screenshots test-wheel lint lock bench bench-memory bench-spark-baseline bench-spark bench-scale bench-delivery bench-sensor bench-landing bench-small-files bench-kernels soak clean
+.PHONY: help demo dev test test-s3 test-production test-browser test-spark screenshots test-wheel lint lock bench bench-memory bench-profile bench-spark-baseline bench-spark bench-scale bench-delivery bench-sensor bench-landing bench-small-files bench-kernels soak clean
 
 help:
 	@echo "make demo   run two days of a synthetic shop against the Braze emulator"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench  measure three days of the pipeline against their floor; ARGS=\"--users 1000000 --items 100000 --compare COMMIT\""
 	@echo "make bench-spark-baseline  the same, and the same job in plain PySpark (needs Java 17)"
 	@echo "make bench-memory  10,000,000 users, and a mapping of one item to 2,000,000 users, within 4 GiB and within 1.5 GiB"
+	@echo "make bench-profile  where the time of a first, a quiet and a normal day goes"
 	@echo "make bench-spark  the stages on a Spark cluster of one and two workers, and on one machine (needs Java 17)"
 	@echo "make bench-scale  time the sensor, the commands and the UI with 200 jobs and up to 50,000 past runs"
 	@echo "make bench-landing  time from a batch output that lands in S3 to the last accepted record"
@@ -88,6 +89,9 @@ bench: $(INSTALLED)
 
 bench-memory: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline.memory $(ARGS)
+
+bench-profile: $(INSTALLED)
+	$(BIN)/python -m benchmarks.pipeline.profile $(ARGS)
 
 bench-spark-baseline: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[benchmark]"

@@ -37,20 +37,20 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 def run_whole(day: str) -> dict[str, float]:
     """All stages of a day in this process; the receipts between them are another's work and not in the figures."""
     with dg.DagsterInstance.ephemeral() as instance:
-        moved = _materialize(instance, day, STAGES)
+        moved = materialize(instance, day, STAGES)
         subprocess.run([sys.executable, "-m", __spec__.name, day, "accept"], check=True)
-        moved += _materialize(instance, day, [STATE])
+        moved += materialize(instance, day, [STATE])
     return {**moved, "peak": _peak_memory()}
 
 
 def run_stage(day: str, stage: str) -> dict[str, float]:
     """One stage of a day in this process."""
     with dg.DagsterInstance.ephemeral() as instance:
-        return {**_materialize(instance, day, [stage]), "peak": _peak_memory()}
+        return {**materialize(instance, day, [stage]), "peak": _peak_memory()}
 
 
-def _materialize(instance: dg.DagsterInstance, day: str, assets: Sequence[str]) -> Counter[str]:
-    """Seconds, and the bytes that were read and written."""
+def materialize(instance: dg.DagsterInstance, day: str, assets: Sequence[str]) -> Counter[str]:
+    """Materialize some assets of a day; gives seconds, and the bytes that were read and written."""
     register(instance, "grid", RUNS[day])
     before, started = _bytes_moved(), time.perf_counter()
     defs.resolve_job_def(JOB).execute_in_process(

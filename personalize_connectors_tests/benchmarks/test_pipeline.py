@@ -1,12 +1,15 @@
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from benchmarks.pipeline.command import Wall
 from benchmarks.pipeline.floor import floor
 from benchmarks.pipeline.inputs import DAYS, JOB, Size, fresh_bucket, output_folder, write_inputs
-from benchmarks.pipeline.measure import Measured
+from benchmarks.pipeline.measure import STAGES, Measured
 from benchmarks.pipeline.packages import OURS, other_package
+from benchmarks.pipeline.profile import place_table, thread_table
 from benchmarks.pipeline.show import targets
 from personalize_connectors import layout
 from personalize_connectors.errors import BadSettings
@@ -58,6 +61,19 @@ def test_a_whole_day_runs_and_has_a_floor(bucket):
     assert found["text"] > 40 * 3 * 100
     assert found["scan_seconds"] > 0
     assert found["parquet_seconds"] > 0
+
+
+def test_a_profile_says_of_each_stage_where_it_was_and_what_its_threads_used(bucket):
+    """Of each stage some looks are told, at places of the package too, and the main thread used the processor in each."""
+    found = OURS.figures(bucket, "sampled", "quiet")
+    assert {stage for stage, *_ in found["places"]} == set(STAGES)
+    assert any(place.startswith(("assets/", "engine/")) for _, place, *_ in found["places"])
+    assert {stage for stage, name, seconds in found["threads"] if name == "MainThread" and seconds} == set(
+        STAGES
+    )
+    shown = Console(width=150, file=io.StringIO())
+    shown.print(place_table("quiet", found["places"]), thread_table("quiet", found["threads"]))
+    assert all(stage in shown.file.getvalue() for stage in STAGES)
 
 
 def _measured(users, seconds, length=25, peak=1 << 30):
