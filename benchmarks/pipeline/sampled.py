@@ -53,15 +53,14 @@ class Looks:
     def watch(self, main: int, over: threading.Event) -> None:
         """Look until it is over."""
         before, own = time.perf_counter(), threading.get_native_id()
-        self._look_at_threads(own)
         while not over.wait(_EVERY):
             frames = sys._current_frames()  # noqa: SLF001 - documented, for debuggers
             now, key = time.perf_counter(), (self.stage, _place(frames.get(main)))
             self.clock[key] += now - before
-            self.processor[key] += sum(self._look_at_threads(own).values())
+            self.processor[key] += sum(self.look_at_threads(own).values())
             before = now
 
-    def _look_at_threads(self, own: int) -> Counter[str]:
+    def look_at_threads(self, own: int = 0) -> Counter[str]:
         """What each kind of thread used since the last look; one that has ended in between is not seen any more."""
         names = {thread.native_id: _name(thread) for thread in threading.enumerate()}
         since: Counter[str] = Counter()
@@ -102,6 +101,7 @@ def _place(frame: FrameType | None) -> str:
 @contextmanager
 def _looked_at() -> Iterator[Looks]:
     looks, over = Looks(), threading.Event()
+    looks.look_at_threads()  # what they used before
     watcher = threading.Thread(target=looks.watch, args=(threading.get_ident(), over), daemon=True)
     watcher.start()
     try:
