@@ -20,7 +20,10 @@ SIZE = Size(users=40, items=10, length=3)
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory):
     """A bucket with the inputs of three tiny days."""
-    folder = tmp_path_factory.mktemp("benchmark")
+    return _bucket_in(tmp_path_factory.mktemp("benchmark"))
+
+
+def _bucket_in(folder):
     write_inputs(folder / "inputs", SIZE)
     fresh_bucket(folder / "inputs", folder / "bucket")
     return folder / "bucket"
@@ -63,9 +66,9 @@ def test_a_whole_day_runs_and_has_a_floor(bucket):
     assert found["parquet_seconds"] > 0
 
 
-def test_a_profile_says_of_each_stage_where_it_was_and_what_its_threads_used(bucket):
+def test_a_profile_says_of_each_stage_where_it_was_and_what_its_threads_used(tmp_path):
     """Of each stage some looks are told, at places of the package too, and the main thread used the processor in each."""
-    found = OURS.figures(bucket, "sampled", "quiet")
+    found = OURS.figures(_bucket_in(tmp_path), "sampled", "quiet")
     assert {stage for stage, *_ in found["places"]} == set(STAGES)
     assert any(place.startswith(("assets/", "engine/")) for _, place, *_ in found["places"])
     assert {stage for stage, name, seconds in found["threads"] if name == "MainThread" and seconds} == set(
