@@ -7,8 +7,9 @@ make them, and any process may use those on them meanwhile.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,12 +21,18 @@ from dagster._serdes import ConfigurableClassData
 
 # There is a database for each run, and one for what is looked for among all of them.
 _ENGINES = 8
+# What is no event log.
+_DATABASES = ("history/runs.db", "schedules/schedules.db")
+# Dagster sets it behind the tables, of which each is then a transaction with a journal of its own.
+_WRITE_AHEAD = "PRAGMA journal_mode=WAL"
 
 
 class SqliteStorage(DagsterSqliteStorage):
     """Dagster's storage in the same files, with `EventLog` in it."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        for name in _DATABASES:
+            _begin(Path(base_dir, name))
         super().__init__(base_dir, inst_data)
         self._event_log_storage = EventLog(str(Path(base_dir, "history", "runs")))
 
@@ -35,6 +42,15 @@ class SqliteStorage(DagsterSqliteStorage):
     ) -> Self:
         """Make it, as `dagster.yaml` names it."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _begin(database: Path) -> None:
+    """Make a database that is not there, for Dagster to make its tables in."""
+    if not database.exists():
+        database.parent.mkdir(parents=True, exist_ok=True)
+        # Another process is at it already, or Dagster says better what is wrong.
+        with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:
+            connection.execute(_WRITE_AHEAD)
 
 
 class _Opened(NamedTuple):
@@ -55,6 +71,8 @@ class EventLog(SqliteEventLogStorage):
         self._opened: dict[str, _Opened] = {}
         self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
+        with self.index_connection():
+            pass  # it has its tables now, also where the process died that had made the file
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
@@ -82,6 +100,12 @@ class EventLog(SqliteEventLogStorage):
         if not sqlalchemy.inspect(engine).has_table("alembic_version"):
             self._initdb(engine)
         return engine
+
+    def _initdb(self, engine: sqlalchemy.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - Dagster's signature
+        # Another process is at it already, or Dagster says better what is wrong.
+        with suppress(sqlalchemy.exc.DatabaseError), engine.connect() as connection:
+            connection.exec_driver_sql(_WRITE_AHEAD)
+        super()._initdb(engine, for_index_shard)
 
     def has_table(self, table_name: str) -> bool:
         """Whether the database for what is looked for among all runs has a table; none is ever taken out of it."""

@@ -1,9 +1,11 @@
 """Dagster's SQLite storage that opens its databases less often: the files are Dagster's own, and others may use them meanwhile."""
 
 import gc
+import sqlite3
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -149,3 +151,38 @@ def test_a_history_of_before_is_gone_on_with(home):
         assert instance.has_dynamic_partition("day", "2026-11-01")
         materialize(instance, "2026-11-02")
         assert set(before.get_dynamic_partitions("day")) == {"2026-11-01", "2026-11-02"}
+
+
+def databases(home, run):
+    """What each database of a home is made of, how it is written, and at which revision it is; `RUN` is that of a run."""
+    found = {}
+    for file in home.rglob("*.db"):
+        with closing(sqlite3.connect(file)) as connection:
+            found[str(file.relative_to(home)).replace(run, "RUN")] = [
+                connection.execute(asked).fetchall()
+                for asked in (
+                    "SELECT type, name, sql FROM sqlite_master ORDER BY name",
+                    "PRAGMA journal_mode",
+                    "SELECT version_num FROM alembic_version",
+                )
+            ]
+    return found
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_the_databases_of_a_new_home_are_those_that_dagster_makes(home, tmp_path, died):
+    """Also where the process that made the first two of them died before they had a table."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "dagster.yaml").write_text(PLAIN.replace("{env: DAGSTER_HOME}", str(other)))
+    if died:
+        (home / "history/runs").mkdir(parents=True)
+        for name in ("runs.db", "runs/index.db"):
+            with closing(sqlite3.connect(home / "history" / name)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+    made = []
+    for folder in (home, other):
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            made.append(databases(folder, materialize(instance, "2026-11-01")))
+    assert len(made[0]) == 4
+    assert made[0] == made[1]
