@@ -18,7 +18,7 @@ from personalize_connectors.notifications.sensors import notification_sensors
 from personalize_connectors.operator_lines import NAME as OPERATOR_LINES
 from personalize_connectors.operator_lines import operator_lines
 from personalize_connectors.partitions import partitions
-from personalize_connectors.retries import leave_what_fails_again
+from personalize_connectors.retries import leave_what_fails_again, lost_retries_sensor
 from personalize_connectors.schedules import housekeeping_job, housekeeping_schedule
 from personalize_connectors.sensors import new_batch_inference_output_sensor
 from personalize_connectors.settings import read_settings
@@ -60,6 +60,7 @@ defs = dg.Definitions(
         new_batch_inference_output_sensor(
             JOB, BEFORE_DELIVERY, _settings.partitions, _settings.sensor_seconds
         ),
+        lost_retries_sensor(JOB),
         *notification_sensors(_job),
     ],
     resources={"installation": _installation, "io_manager": _io_manager},

@@ -9,7 +9,6 @@ from personalize_connectors.assets.configs import config_evaluation
 from personalize_connectors.discovery import Wanted
 from personalize_connectors.installation import Installation, clear_failures
 from personalize_connectors.partitions import MOST_CELLS, cells, run_tags, unregistered
-from personalize_connectors.retries import fail_again
 from personalize_connectors.seen import Cursor, read_cursor
 from personalize_connectors.sources import SOURCE_VERSION
 from personalize_connectors.tick import Tick, look_around
@@ -45,10 +44,6 @@ def _tick(
     form: str,
 ) -> dg.SensorResult:
     """Look around, and say it in Dagster's words."""
-    for run in fail_again(context.instance, datetime.now(UTC)):
-        context.log.warning(
-            f"run {run.run_id} failed and its retry did not come: its failure is reported once more"
-        )
     cursor = read_cursor(context.cursor)
     if context.cursor and not cursor:
         context.log.warning("the cursor cannot be read; each job begins anew with its newest batch output")

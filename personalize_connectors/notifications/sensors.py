@@ -68,9 +68,11 @@ def _sensor(
 
 
 def _failure(context: dg.RunStatusSensorContext) -> Message | dg.SkipReason:
-    if context.dagster_run.tags.get(_WILL_RETRY) == "true":
+    run = context.dagster_run
+    # What a command executes in its own process Dagster says it retries, and cannot start.
+    if run.tags.get(_WILL_RETRY) == "true" and run.remote_job_origin:
         return dg.SkipReason("the run is retried by itself")
-    return of_failure(context.instance, context.dagster_run, _ui())
+    return of_failure(context.instance, run, _ui())
 
 
 def _rejects(context: dg.RunStatusSensorContext) -> Message | dg.SkipReason:

@@ -12,6 +12,7 @@ from personalize_connectors.definitions import defs
 from personalize_connectors.job_run import Job
 from personalize_connectors.notifications.message import of_failure, of_rejects
 from personalize_connectors.retries import NEVER_AGAIN
+from personalize_connectors_tests.job_origin import job_origin
 from personalize_connectors_tests.notifications.test_channels import Webhook
 
 PERSONAL = Job("user_personalization", "daily")
@@ -126,7 +127,7 @@ def test_rejects_are_told_by_reason_without_users(shop):
 
 
 def test_the_sensor_tells_slack_unless_the_run_is_retried(shop, monkeypatch):
-    """A failed run is told once somebody must act; while Dagster retries it, nobody is."""
+    """A failed run is told once somebody must act; while Dagster retries it, nobody is. It cannot retry a command's run."""
     shop.emulator.faults(fail_next={"status": 401, "count": 1})
     shop.run(PERSONAL, 0)
     run = last_run(shop)
@@ -137,15 +138,17 @@ def test_the_sensor_tells_slack_unless_the_run_is_retried(shop, monkeypatch):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         monkeypatch.setenv("CONNECTORS_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{server.server_port}/T/secret")
-        for tags in ({"dagster/will_retry": "true"}, {}):
+        origin = job_origin("deliver_recommendations")
+        retried = run.with_tags({**run.tags, "dagster/will_retry": "true"})
+        for told in (retried.with_job_origin(origin), retried, run.with_job_origin(origin)):
             context = dg.build_run_status_sensor_context(
                 sensor_name=sensor.name,
                 dagster_event=event,
                 dagster_instance=shop.instance,
-                dagster_run=run.with_tags({**run.tags, **tags}),
+                dagster_run=told,
             )
             sensor(context)
         server.shutdown()
         thread.join()
-    assert [message["text"].splitlines()[0] for message in server.got] == [f"{NAME} failed"]
+    assert [message["text"].splitlines()[0] for message in server.got] == [f"{NAME} failed"] * 2
     assert "secret" not in json.dumps(server.got)
