@@ -101,7 +101,7 @@ class EventLog(SqliteEventLogStorage):
             self._initdb(engine)
         return engine
 
-    def _initdb(self, engine: sqlalchemy.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - Dagster's signature
+    def _initdb(self, engine: sqlalchemy.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of what it overrides, which Dagster calls
         # Another process is at it already, or Dagster says better what is wrong.
         with suppress(sqlalchemy.exc.DatabaseError), engine.connect() as connection:
             connection.exec_driver_sql(_WRITE_AHEAD)

@@ -54,7 +54,7 @@ class Looks:
         """Look until it is over."""
         before, own = time.perf_counter(), threading.get_native_id()
         while not over.wait(_EVERY):
-            frames = sys._current_frames()  # noqa: SLF001 - documented, for debuggers
+            frames = sys._current_frames()  # noqa: SLF001 - Python documents it; nothing else tells where another thread is
             now, key = time.perf_counter(), (self.stage, _place(frames.get(main)))
             self.clock[key] += now - before
             self.processor[key] += sum(self.look_at_threads(own).values())
