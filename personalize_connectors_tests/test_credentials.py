@@ -18,12 +18,19 @@ ENVIRONMENT = {"BRAZE_REST_ENDPOINT_URL": URL, "BRAZE_API_KEY": KEY}
 
 @pytest.fixture
 def store(s3):
-    """An SSM Parameter Store, emptied before and after."""
+    """An SSM Parameter Store, emptied before (other tests of this process put parameters there too) and after."""
     del s3
     client = boto3.client("ssm")
+    empty(client)
     yield client
-    for found in client.describe_parameters()["Parameters"]:
-        client.delete_parameter(Name=found["Name"])
+    empty(client)
+
+
+def empty(store):
+    """Delete all parameters of a store."""
+    for page in store.get_paginator("describe_parameters").paginate():
+        for found in page["Parameters"]:
+            store.delete_parameter(Name=found["Name"])
 
 
 def put(store, path, value):
