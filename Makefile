@@ -39,6 +39,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --editable .
+	@# By all processors, which pip does not; where PYTHONDONTWRITEBYTECODE is set, every process would compile all that it imports.
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib personalize_connectors
 	$(BIN)/python -m personalize_connectors.engine.kernels
 	@touch $@
 
@@ -128,3 +130,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build *.egg-info
+	find personalize_connectors personalize_connectors_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

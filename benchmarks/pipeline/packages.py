@@ -36,7 +36,9 @@ class Package:
         """The environment of a process that uses it on a bucket."""
         path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         told = {"PYTHONPATH": path, "CONNECTORS_ROOT": str(root)}
-        return {**_NOWHERE, **os.environ, **told}
+        # Else each process that is measured would compile what it imports of a package that nobody installed.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**_NOWHERE, **kept, **told}
 
     def figures(self, root: Path, module: str, *arguments: str) -> dict[str, Any]:
         """What a module of `benchmarks.pipeline` prints in a fresh process."""
