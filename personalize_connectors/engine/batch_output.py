@@ -95,7 +95,7 @@ def _typed(plain: pa.RecordBatch, names: pa.Array) -> pa.RecordBatch:
     for name in ("line", "query", "recommended", "scores"):
         found[name] = plain[name]
     columns = [found.get(field.name, pa.nulls(len(plain), field.type)) for field in SCHEMA]
-    return pa.record_batch(columns, schema=SCHEMA)
+    return pa.record_batch(columns, names=SCHEMA.names)
 
 
 def _judged(

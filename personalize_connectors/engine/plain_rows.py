@@ -11,16 +11,18 @@ import pyarrow as pa
 
 from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.gather import Ints
-from personalize_connectors.engine.kernels.plain_lines import Bytes, Grammar, Room, read_lines, room_for
+from personalize_connectors.engine.kernels.dictionary import Known
+from personalize_connectors.engine.kernels.numbers import Bytes
+from personalize_connectors.engine.kernels.plain_lines import Grammar, Room, no_ids, read_lines, room_for
 from personalize_connectors.engine.lines import NEWLINE, Stretch, all_lines, some_lines, whole_lines
 
-# What a plain line tells.
+# What a plain line tells; ids are places in a dictionary (`engine.ids`).
 SCHEMA = pa.schema(
     [
         ("file_no", pa.int32()),
         ("line", pa.int64()),
         ("query", pa.string()),
-        ("recommended", pa.list_(pa.string())),
+        ("recommended", pa.list_(pa.field("element", pa.dictionary(pa.int32(), pa.string())))),
         ("scores", pa.list_(pa.float64())),
     ]
 )
@@ -36,6 +38,8 @@ class _Held:
     Attributes:
         room: The rows of those that are plain.
         rows: How many rows there are.
+        known: The dictionary of their ids.
+        ids: How many ids it holds.
         files: For each text the number of its file, and how many rows it has.
         others: The lines that are not plain.
         lines: How many lines there are.
@@ -44,6 +48,8 @@ class _Held:
 
     room: Room = field(default_factory=partial(room_for, _TEXT_PER_GROUP))
     rows: int = 0
+    known: Known = field(default_factory=no_ids)
+    ids: int = 0
     files: list[tuple[int, int]] = field(default_factory=list)
     others: list[pa.RecordBatch] = field(default_factory=list)
     lines: int = 0
@@ -87,7 +93,9 @@ def _read(held: _Held, file_no: int, line: int, text: bytes, plain: Grammar) -> 
         letters = np.frombuffer(text, np.uint8)
         lines = int(np.count_nonzero(letters == NEWLINE))
         others = np.empty((lines, 3), np.int64)
-        rows, odd = read_lines(letters, line, plain, held.room, held.rows, others)
+        rows, held.known, held.ids, odd = read_lines(
+            letters, line, plain, held.room, held.rows, held.known, held.ids, others
+        )
         held.files.append((file_no, rows - held.rows))
         held.rows = rows
         if odd:
@@ -109,14 +117,17 @@ def _is_utf8(text: bytes) -> bool:
 
 def _group(held: _Held) -> pa.RecordBatch:
     """The rows, in the memory where they were put."""
-    room, rows = held.room, held.rows
+    room, rows, known = held.room, held.rows, held.known
+    ids = pa.DictionaryArray.from_arrays(
+        pa.array(room.codes[: room.list_ends[rows]]), _texts(known.ends[: held.ids + 1], known.letters)
+    )
     files, counts = np.array(held.files, np.int32).reshape(-1, 2).T
     columns = [
         pa.array(np.repeat(files, counts)),
         pa.array(room.lines[:rows]),
         _texts(room.query_ends[: rows + 1], room.queries),
-        pa.ListArray.from_arrays(
-            pa.array(room.list_ends[: rows + 1]), _texts(room.id_ends[: room.list_ends[rows] + 1], room.ids)
+        pa.ListArray.from_arrays(pa.array(room.list_ends[: rows + 1]), ids).cast(
+            SCHEMA.field("recommended").type
         ),
         pa.ListArray.from_arrays(
             pa.array(room.score_ends[: rows + 1]),

@@ -1,8 +1,6 @@
 """The typed rows of a batch output, as plain tuples."""
 
-import pyarrow as pa
-
-from personalize_connectors.engine.batch_output import SCHEMA, typed_lines
+from personalize_connectors.engine.batch_output import typed_lines
 from personalize_connectors.engine.lines import stretches
 
 PERSONAL = "user_personalization"
@@ -23,5 +21,6 @@ def rows(session, content, job_type=PERSONAL):
 def _rows(session, content, job_type, size):
     raw = content if isinstance(content, bytes) else content.encode()
     typed = typed_lines(session, stretches([[raw]]), ["users.json.out"], job_type, size)
-    found = pa.Table.from_batches(typed, SCHEMA)
-    return [tuple(row[name] for name in NAMES) for row in found.sort_by("line").to_pylist()]
+    found = [row for batch in typed for row in batch.to_pylist()]
+    assert all(tuple(row) == NAMES for row in found)
+    return sorted((tuple(row.values()) for row in found), key=lambda row: row[1])

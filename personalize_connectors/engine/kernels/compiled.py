@@ -18,11 +18,20 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def compiled(function: F) -> F:
     """The function, to be compiled; it may call others that are."""
+    return _compiled(function)
+
+
+def inner(function: F) -> F:
+    """The same of a function that makes no array: who holds those that it is given is not counted, at each call, anew."""
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: F, **options: Any) -> F:
     try:
-        made: F = numba.njit(function, nogil=True, cache=True)
+        made: Any = numba.njit(function, nogil=True, cache=True, **options)
     except RuntimeError:  # neither folder can be written to
-        made = numba.njit(function, nogil=True)
-    return made
+        made = numba.njit(function, nogil=True, **options)
+    return cast("F", made)
 
 
 def kernel(function: F) -> F:

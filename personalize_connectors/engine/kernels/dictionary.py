@@ -2,6 +2,9 @@
 
 A hash table with open addressing. What a lookup waits for is memory, of which each step needs other places; so each step is made
 for many ids before the next one, and the waiting overlaps.
+
+Of what compiled functions do at each byte or id, two things would take as long as all else: to ask whether a place counts from the
+end, which is why places are unsigned; and to count who holds an array, which is done whenever one is taken out of a tuple.
 """
 
 from __future__ import annotations
@@ -10,21 +13,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize_connectors.engine.kernels.compiled import compiled, kernel
+from personalize_connectors.engine.kernels.compiled import compiled, inner, kernel
 
-_AT_ONCE = 128
+# Ids that are looked up together.
+AT_ONCE = 128
 _FEWEST_IDS, _FEWEST_LETTERS = 1 << 11, 1 << 16
 # FNV-1a, and the multiplier of Fibonacci hashing, which brings what differs into the upper bits.
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-_GOLDEN, _HALF, _TAG = np.uint64(0x9E3779B97F4A7C15), np.uint64(32), np.uint64(33)
-_CODE = (1 << 32) - 1
+BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+_ONE = np.uint64(1)
+# A slot that no id has; there are never so many ids that their last one could have it with a hash of ones.
+_FREE = np.uint64((1 << 64) - 1)
+_CODE = np.uint64((1 << 32) - 1)
 
 
 class Known(NamedTuple):
     """Ids, and room for more.
 
     Attributes:
-        slots: At a place that its hash tells, or behind it, an id's hash (31 bits) and code (32 bits); -1 where there is none.
+        slots: At a place that its hash tells, or behind it, an id's hash (32 bits) and code (32 bits).
         ends: Where each id ends in `letters`, and 0 before the first one.
         letters: The ids, one after the other.
     """
@@ -34,10 +41,17 @@ class Known(NamedTuple):
     letters: np.ndarray
 
 
+class Wanted(NamedTuple):
+    """Ids to look up: where each begins and ends among the letters of all, and its hash."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    tags: np.ndarray
+
+
 class Steps(NamedTuple):
     """What a step found for each of the ids that are looked up at once."""
 
-    tags: np.ndarray
     found: np.ndarray
     starts: np.ndarray
     sizes: np.ndarray
@@ -48,36 +62,71 @@ class Steps(NamedTuple):
 def encoded(offsets: np.ndarray, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The code of each id, and the dictionary, like the ids as offsets and letters."""
     codes = np.empty(len(offsets) - 1, np.int32)
-    known, ids = _room(_FEWEST_IDS, _FEWEST_LETTERS), 0
-    steps = Steps(
-        np.empty(_AT_ONCE, np.int64),
-        np.empty(_AT_ONCE, np.int64),
-        np.empty(_AT_ONCE, np.int64),
-        np.empty(_AT_ONCE, np.int64),
-        np.empty(_AT_ONCE, np.uint8),
-    )
-    for start in range(0, len(codes), _AT_ONCE):
-        end = min(start + _AT_ONCE, len(codes))
-        known = _with_room(known, ids, end - start, offsets[end] - offsets[start])
-        ids = _look_up(offsets[start : end + 1], letters, known, ids, codes[start:end], steps)
+    known, ids, steps, wanted = nothing_known(), 0, room_for_steps(), room_for_wanted(AT_ONCE)
+    starts, ends, tags = wanted
+    for start in range(0, len(codes), AT_ONCE):
+        end = min(start + AT_ONCE, len(codes))
+        for each in range(start, end):
+            hashed, place, behind = BASIS, np.uint64(offsets[each]), np.uint64(offsets[each + 1])
+            starts[each - start], ends[each - start] = place, behind
+            while place < behind:
+                hashed = mixed(hashed, letters[place])
+                place += _ONE
+            tags[each - start] = tag_of(hashed)
+        known, ids = look_up(letters, wanted, known, ids, codes[start:end], steps)
     return codes, known.ends[: ids + 1].copy(), known.letters[: known.ends[ids]].copy()
 
 
 @compiled
-def _room(ids: int, letters: int) -> Known:
-    return Known(np.full(2 * ids, -1, np.int64), np.zeros(ids + 1, np.int32), np.empty(letters, np.uint8))
+def nothing_known() -> Known:
+    """A dictionary without an id."""
+    return _room(_FEWEST_IDS, _FEWEST_LETTERS)
 
 
 @compiled
-def _with_room(known: Known, ids: int, more: int, letters: int) -> Known:
+def room_for_steps() -> Steps:
+    """What `look_up` puts its steps into."""
+    return Steps(
+        np.empty(AT_ONCE, np.uint64),
+        np.empty(AT_ONCE, np.uint64),
+        np.empty(AT_ONCE, np.uint64),
+        np.empty(AT_ONCE, np.uint8),
+    )
+
+
+@compiled
+def room_for_wanted(ids: int) -> Wanted:
+    """Room for so many ids; memory that is not needed is never touched."""
+    return Wanted(np.empty(ids, np.uint64), np.empty(ids, np.uint64), np.empty(ids, np.uint64))
+
+
+@inner
+def mixed(hashed: np.uint64, letter: int) -> np.uint64:
+    """The hash of an id's beginning, from `BASIS` on, with its next letter."""
+    return (hashed ^ np.uint64(letter)) * _PRIME
+
+
+@inner
+def tag_of(hashed: np.uint64) -> np.uint64:
+    """What `Wanted.tags` holds of the hash of an id."""
+    return ((hashed ^ (hashed >> _HALF)) * _GOLDEN) >> _HALF
+
+
+@compiled
+def _room(ids: int, letters: int) -> Known:
+    return Known(np.full(2 * ids, _FREE), np.zeros(ids + 1, np.int32), np.empty(letters, np.uint8))
+
+
+@compiled
+def _with_room(known: Known, ids: int, more: int, letters: np.int64) -> Known:
     """The same ids, with room for so many more of so many bytes, and a byte that an id of none can be said to begin at."""
     slots, ends, text = known.slots, known.ends, known.letters
     while ids + more >= len(ends):
         larger = _room(len(slots), 0)
         larger.ends[: ids + 1] = ends[: ids + 1]
         for slot in slots:
-            if slot >= 0:
-                larger.slots[_free(larger.slots, slot >> 32)] = slot
+            if slot != _FREE:
+                larger.slots[_free(larger.slots, slot >> _HALF)] = slot
         slots, ends = larger.slots, larger.ends
     while ends[ids] + letters >= len(text):
         longer = np.empty(2 * len(text), np.uint8)
@@ -86,70 +135,89 @@ def _with_room(known: Known, ids: int, more: int, letters: int) -> Known:
     return Known(slots, ends, text)
 
 
-@compiled
-def _free(slots: np.ndarray, tag: int) -> int:
+@inner
+def _free(slots: np.ndarray, tag: np.uint64) -> np.uint64:
     """The first free slot for a hash."""
-    place = tag & (len(slots) - 1)
-    while slots[place] >= 0:
-        place = (place + 1) & (len(slots) - 1)
+    last = np.uint64(len(slots) - 1)
+    place = tag & last
+    while slots[place] != _FREE:
+        place = (place + _ONE) & last
     return place
 
 
 @compiled
-def _look_up(
-    offsets: np.ndarray, letters: np.ndarray, known: Known, ids: int, codes: np.ndarray, steps: Steps
+def look_up(
+    letters: np.ndarray, wanted: Wanted, known: Known, ids: int, codes: np.ndarray, steps: Steps
+) -> tuple[Known, int]:
+    """Find or add as many ids as there are codes; what is known then, and how many ids those are."""
+    starts, ends, _ = wanted
+    for start in range(0, len(codes), AT_ONCE):
+        end = min(start + AT_ONCE, len(codes))
+        size = np.int64(ends[end - 1] - starts[start])
+        if ids + end - start >= len(known.ends) or known.ends[ids] + size >= len(known.letters):
+            known = _with_room(known, ids, end - start, size)
+        ids = _look_up_some(letters, wanted, start, known, ids, codes[start:end], steps)
+    return known, ids
+
+
+@inner
+def _look_up_some(
+    letters: np.ndarray, wanted: Wanted, first: int, known: Known, ids: int, codes: np.ndarray, steps: Steps
 ) -> int:
-    """Find or add some ids; how many are known then."""
-    last = len(known.slots) - 1
+    """The same of some ids, for which there is room; how many are known then."""
+    slots, known_ends, known_letters = known
+    starts, ends, tags = wanted
+    found, known_starts, sizes, first_letters = steps
+    last = np.uint64(len(slots) - 1)
     for each in range(len(codes)):
-        hashed = _BASIS
-        for place in range(offsets[each], offsets[each + 1]):
-            hashed = (hashed ^ np.uint64(letters[place])) * _PRIME
-        steps.tags[each] = np.int64(((hashed ^ (hashed >> _HALF)) * _GOLDEN) >> _TAG)
+        found[each] = slots[tags[first + each] & last]
     for each in range(len(codes)):
-        steps.found[each] = known.slots[steps.tags[each] & last]
+        code = found[each] & _CODE if found[each] != _FREE else np.uint64(0)
+        begun = np.uint64(known_ends[code])
+        known_starts[each], sizes[each] = begun, np.uint64(known_ends[code + _ONE]) - begun
     for each in range(len(codes)):
-        code = steps.found[each] & _CODE if steps.found[each] >= 0 else 0
-        steps.starts[each], steps.sizes[each] = known.ends[code], known.ends[code + 1] - known.ends[code]
+        first_letters[each] = known_letters[known_starts[each]]
     for each in range(len(codes)):
-        steps.first_letters[each] = known.letters[steps.starts[each]]
-    for each in range(len(codes)):
-        start, end, found, tag = offsets[each], offsets[each + 1], steps.found[each], steps.tags[each]
-        same = found >= 0 and found >> 32 == tag and steps.sizes[each] == end - start
-        if same:
-            away = steps.starts[each] - start
-            for place in range(start, end):
-                if letters[place] != known.letters[place + away]:
-                    same = False
-                    break
-        codes[each] = found & _CODE if same else _code_of(letters, start, end, known, ids, tag)
-        ids = max(ids, codes[each] + 1)
+        start, end, tag, slot = starts[first + each], ends[first + each], tags[first + each], found[each]
+        same = slot != _FREE and slot >> _HALF == tag and sizes[each] == end - start
+        if same and _are_same(letters, start, end, known_letters, known_starts[each]):
+            codes[each] = slot & _CODE
+        else:
+            codes[each] = _code_of(letters, start, end, known, ids, tag)
+            ids = max(ids, codes[each] + 1)
     return ids
 
 
-@compiled
-def _code_of(letters: np.ndarray, start: int, end: int, known: Known, ids: int, tag: int) -> int:
+@inner
+def _code_of(
+    letters: np.ndarray, start: np.uint64, end: np.uint64, known: Known, ids: int, tag: np.uint64
+) -> np.int64:
     """The code of an id, by all slots where it can be; it is added if it is in none of them."""
-    last = len(known.slots) - 1
+    slots, ends, known_letters = known
+    last = np.uint64(len(slots) - 1)
     slot = tag & last
-    while known.slots[slot] >= 0:
-        code: int = known.slots[slot] & _CODE
-        if known.slots[slot] >> 32 == tag and _is_same(letters, start, end, known, code):
-            return code
-        slot = (slot + 1) & last
-    begun = known.ends[ids]
+    while slots[slot] != _FREE:
+        if slots[slot] >> _HALF == tag:
+            code = slots[slot] & _CODE
+            begun = np.uint64(ends[code])
+            same = np.uint64(ends[code + _ONE]) - begun == end - start
+            if same and _are_same(letters, start, end, known_letters, begun):
+                return np.int64(code)
+        slot = (slot + _ONE) & last
+    begun = np.uint64(ends[ids])
     for place in range(start, end):
-        known.letters[begun + place - start] = letters[place]
-    known.slots[slot], known.ends[ids + 1] = tag << 32 | ids, begun + end - start
-    return ids
+        known_letters[begun + place - start] = letters[place]
+    slots[slot], ends[ids + 1] = tag << _HALF | np.uint64(ids), begun + end - start
+    return np.int64(ids)
 
 
-@compiled
-def _is_same(letters: np.ndarray, start: int, end: int, known: Known, code: int) -> bool:
-    begun = known.ends[code]
-    if known.ends[code + 1] - begun != end - start:
-        return False
-    for place in range(start, end):
-        if letters[place] != known.letters[begun + place - start]:
+@inner
+def _are_same(
+    letters: np.ndarray, start: np.uint64, end: np.uint64, others: np.ndarray, other: np.uint64
+) -> bool:
+    while start < end:
+        if letters[start] != others[other]:
             return False
+        start += _ONE
+        other += _ONE
     return True

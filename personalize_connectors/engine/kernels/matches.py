@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize_connectors.engine.kernels.compiled import compiled, kernel
+from personalize_connectors.engine.kernels.compiled import inner, kernel
 
 Bytes = np.ndarray
 
@@ -95,7 +95,7 @@ def find_matches(rows: Rows, last: np.ndarray, place: int, limits: Limits) -> tu
     return table[:sequences], literals[:taken], place
 
 
-@compiled
+@inner
 def _size(rows: Rows) -> int:
     """The bytes of the text of some rows, or a few more."""
     size: int = (
@@ -106,19 +106,19 @@ def _size(rows: Rows) -> int:
     return size
 
 
-@compiled
+@inner
 def _match(table: np.ndarray, sequences: int, taken: int, told: int, back: int, length: int) -> int:
     table[sequences, 0], table[sequences, 1], table[sequences, 2] = back, taken - told, length
     return sequences + 1
 
 
-@compiled
+@inner
 def _end_block(table: np.ndarray, sequences: int, taken: int, told: int) -> int:
     table[sequences, 1] = taken - told
     return sequences + 1
 
 
-@compiled
+@inner
 def _copy(text: Bytes, start: int, end: int, target: Bytes, place: int) -> int:
     for each in range(start, end):
         target[place + each - start] = text[each]

@@ -9,19 +9,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from personalize_connectors.engine.kernels.compiled import compiled, kernel
-
-Bytes = np.ndarray
+from personalize_connectors.engine.kernels.compiled import inner, kernel
+from personalize_connectors.engine.kernels.dictionary import (
+    AT_ONCE,
+    BASIS,
+    Known,
+    look_up,
+    mixed,
+    nothing_known,
+    room_for_steps,
+    room_for_wanted,
+    tag_of,
+)
+from personalize_connectors.engine.kernels.numbers import NOWHERE, Bytes, Place, read_numbers
 
 _NEWLINE, _QUOTE, _COMMA, _BACKSLASH, _CLOSED_LIST, _CLOSED = (ord(each) for each in '\n",\\]}')
 _SPACE, _TAB, _RETURN = (ord(each) for each in " \t\r")
-_MINUS, _PLUS, _POINT, _ZERO, _NINE, _E, _LARGE_E = (ord(each) for each in "-+.09eE")
-_NO_LETTERS = (_QUOTE, _BACKSLASH)
-# What is no part of a plain line.
-_OTHER = -1
-# A whole number below this one, and powers of ten up to this one, are exact as floats; so is one division or product of them.
-_INEXACT, _LARGEST_POWER = 1 << 53, 22
-_POWERS = 10.0 ** np.arange(_LARGEST_POWER + 1)
+# Whether a byte can stand in an id that is written without an escape.
+_IN_IDS = np.array([each >= _SPACE and each not in (_QUOTE, _BACKSLASH) for each in range(256)])
+_ONE, _TWO = np.uint64(1), np.uint64(2)
 # At least so many bytes are a line, an id and a number, with what stands around them.
 _SHORTEST_LINE, _SHORTEST_ID, _SHORTEST_NUMBER = 32, 4, 2
 
@@ -43,9 +49,8 @@ class Room(NamedTuple):
         lines: The number of each line.
         query_ends: Where its query ends in `queries`; like all ends, behind a 0.
         queries: The queries.
-        list_ends: Where its list ends among the ids.
-        id_ends: Where each id ends in `ids`.
-        ids: The ids.
+        list_ends: Where its list ends among the codes.
+        codes: The ids, as places in a dictionary.
         score_ends: Where its scores end in `scores`.
         without_scores: Whether it has no list of them.
         scores: The scores.
@@ -55,8 +60,7 @@ class Room(NamedTuple):
     query_ends: np.ndarray
     queries: Bytes
     list_ends: np.ndarray
-    id_ends: np.ndarray
-    ids: Bytes
+    codes: np.ndarray
     score_ends: np.ndarray
     without_scores: np.ndarray
     scores: np.ndarray
@@ -64,28 +68,40 @@ class Room(NamedTuple):
 
 def room_for(text: int) -> Room:
     """Room for the rows of so many bytes of text; memory that is not needed is never touched."""
-    rows, ids = text // _SHORTEST_LINE + 1, text // _SHORTEST_ID + 1
+    rows = text // _SHORTEST_LINE + 1
     room = Room(
         lines=np.empty(rows, np.int64),
         query_ends=np.empty(rows + 1, np.int32),
         queries=np.empty(text, np.uint8),
         list_ends=np.empty(rows + 1, np.int32),
-        id_ends=np.empty(ids + 1, np.int32),
-        ids=np.empty(text, np.uint8),
+        codes=np.empty(text // _SHORTEST_ID + 1, np.int32),
         score_ends=np.empty(rows + 1, np.int32),
         without_scores=np.empty(rows, np.bool_),
         scores=np.empty(text // _SHORTEST_NUMBER + 1),
     )
-    for ends in (room.query_ends, room.list_ends, room.id_ends, room.score_ends):
+    for ends in (room.query_ends, room.list_ends, room.score_ends):
         ends[0] = 0
     return room
 
 
 @kernel
+def no_ids() -> Known:
+    """The dictionary for the ids of a new room."""
+    return nothing_known()
+
+
+@kernel
 def read_lines(
-    text: Bytes, line: int, grammar: Grammar, room: Room, rows: int, others: np.ndarray
-) -> tuple[int, int]:
-    """Read lines: how many rows there are then, and how many lines of the text are not plain.
+    text: Bytes,
+    line: int,
+    grammar: Grammar,
+    room: Room,
+    rows: int,
+    known: Known,
+    ids: int,
+    others: np.ndarray,
+) -> tuple[int, Known, int, int]:
+    """Read lines: how many rows there are then, the dictionary, how many ids it holds, and how many lines are not plain.
 
     Args:
         text: Whole lines; the last one has its newline too.
@@ -93,173 +109,138 @@ def read_lines(
         grammar: What a plain line looks like.
         room: Where the plain ones go.
         rows: How many are there already.
+        known: The dictionary of their ids.
+        ids: How many it holds.
         others: Where the lines go that are not plain: their number, where they begin, and where the next one does.
     """
-    place, odd = 0, 0
-    while place < len(text):
-        query = _after(text, place, grammar.query)
+    place, behind, odd = np.uint64(0), NOWHERE, 0
+    # Ids of several lines are looked up at once, which waits less for memory.
+    steps, wanted, waiting = room_for_steps(), room_for_wanted(len(text) // _SHORTEST_ID + 1), np.int64(0)
+    starts, ends, tags = wanted
+    lines, query_ends, queries, list_ends, codes, score_ends, without_scores, scores = room
+    before_query, before_given, before_list, before_scores, before_end = grammar
+    while place < np.uint64(len(text)):
+        query = _after(text, place, before_query)
         end = _end_of_id(text, query)
-        behind = _after(text, _after_given(text, end, grammar.given), grammar.recommended)
-        behind, ids = _read_ids(text, behind, room, room.list_ends[rows])
-        scores = room.score_ends[rows]
-        scored = behind >= 0 and text[behind] == _COMMA
+        behind = _after(text, _after_given(text, end, before_given), before_list)
+        behind, listed = _read_ids(text, behind, starts, ends, tags, waiting)
+        scored = behind != NOWHERE and text[behind] == _COMMA
+        score_end = score_ends[rows]
         if scored:
-            behind, scores = _read_numbers(text, _after(text, behind, grammar.scores), room.scores, scores)
-        behind = _after_rest(text, behind, grammar.error)
-        if behind >= 0:
-            queried = room.query_ends[rows]
-            for letter in range(query, end):
-                room.queries[queried + letter - query] = text[letter]
-            room.lines[rows], room.query_ends[rows + 1] = line, queried + end - query
-            room.list_ends[rows + 1], room.score_ends[rows + 1] = ids, scores
-            room.without_scores[rows] = not scored
-            rows += 1
+            behind, score_end = read_numbers(text, _after(text, behind, before_scores), scores, score_end)
+        behind = _after_rest(text, behind, before_end)
+        if behind != NOWHERE:
+            lines[rows], without_scores[rows], score_ends[rows + 1] = line, not scored, score_end
+            query_ends[rows + 1] = query_ends[rows] + np.int64(end - query)
+            _copy(text, query, end, queries, np.uint64(query_ends[rows]))
+            list_ends[rows + 1] = list_ends[rows] + listed - waiting
+            rows, waiting = rows + 1, listed
+            if waiting >= AT_ONCE:
+                found = codes[list_ends[rows] - waiting : list_ends[rows]]
+                known, ids = look_up(text, wanted, known, ids, found, steps)
+                waiting = np.int64(0)
         else:
             behind = _next_line(text, place)
             others[odd, 0], others[odd, 1], others[odd, 2] = line, place, behind
             odd += 1
         place = behind
         line += 1
-    return rows, odd
+    found = codes[list_ends[rows] - waiting : list_ends[rows]]
+    known, ids = look_up(text, wanted, known, ids, found, steps)
+    return rows, known, ids, odd
 
 
-@compiled
-def _after(text: Bytes, place: int, wanted: Bytes) -> int:
-    """The place behind what is wanted; OTHER if something else stands there."""
-    if place < 0:
-        return _OTHER
+@inner
+def _copy(text: Bytes, place: Place, end: Place, others: Bytes, other: Place) -> None:
+    while place < end:
+        others[other] = text[place]
+        place += _ONE
+        other += _ONE
+
+
+@inner
+def _after(text: Bytes, place: Place, wanted: Bytes) -> Place:
+    """The place behind what is wanted; NOWHERE if something else stands there."""
+    if place == NOWHERE:
+        return NOWHERE
     for letter in wanted:
         if text[place] != letter:
-            return _OTHER
-        place += 1
+            return NOWHERE
+        place += _ONE
     return place
 
 
-@compiled
-def _end_of_id(text: Bytes, place: int) -> int:
+@inner
+def _end_of_id(text: Bytes, place: Place) -> Place:
     """Where the quote stands that ends an id."""
-    if place < 0:
-        return _OTHER
+    if place == NOWHERE:
+        return NOWHERE
     end = place
-    while text[end] >= _SPACE and text[end] not in _NO_LETTERS:
-        end += 1
-    return end if end > place and text[end] == _QUOTE else _OTHER
+    while _IN_IDS[text[end]]:
+        end += _ONE
+    return end if end > place and text[end] == _QUOTE else NOWHERE
 
 
-@compiled
-def _after_given(text: Bytes, quote: int, wanted: Bytes) -> int:
+@inner
+def _after_given(text: Bytes, quote: Place, wanted: Bytes) -> Place:
     """Behind the quote, and behind the ids that the query gave itself, if it did."""
-    if quote < 0 or text[quote + 1] != _COMMA:
-        return quote + 1 if quote >= 0 else _OTHER
-    place = _after(text, quote + 1, wanted)
-    while place >= 0 and text[place] == _QUOTE:
-        place = _end_of_id(text, place + 1) + 1
-        if place > 0 and text[place] == _CLOSED_LIST:
-            return place + 1
-        place = place + 1 if place > 0 and text[place] == _COMMA else _OTHER
-    return _OTHER
+    if quote == NOWHERE or text[quote + _ONE] != _COMMA:
+        return NOWHERE if quote == NOWHERE else quote + _ONE
+    place = _after(text, quote + _ONE, wanted)
+    while place != NOWHERE and text[place] == _QUOTE:
+        quote = _end_of_id(text, place + _ONE)
+        if quote == NOWHERE:
+            return NOWHERE
+        if text[quote + _ONE] == _CLOSED_LIST:
+            return quote + _TWO
+        place = quote + _TWO if text[quote + _ONE] == _COMMA else NOWHERE
+    return NOWHERE
 
 
-@compiled
-def _read_ids(text: Bytes, place: int, room: Room, ids: int) -> tuple[int, int]:
-    """The place behind a list, and how many ids there are then."""
-    letters = room.id_ends[ids]
-    while place >= 0 and text[place] == _QUOTE:
-        place += 1
-        begun, letter = letters, text[place]
-        while letter >= _SPACE and letter not in _NO_LETTERS:
-            room.ids[letters] = letter
-            letters, place = letters + 1, place + 1
-            letter = text[place]
-        if letter != _QUOTE or letters == begun:
+@inner
+def _read_ids(
+    text: Bytes, place: Place, starts: np.ndarray, ends: np.ndarray, tags: np.ndarray, waiting: np.int64
+) -> tuple[Place, np.int64]:
+    """The place behind a list, and how many ids are wanted then."""
+    ids = np.uint64(waiting)
+    while place != NOWHERE and text[place] == _QUOTE:
+        place += _ONE
+        hashed, start = BASIS, place
+        while _IN_IDS[text[place]]:
+            hashed = mixed(hashed, text[place])
+            place += _ONE
+        if text[place] != _QUOTE or place == start:
             break
-        room.id_ends[ids + 1] = letters
-        ids, letter, place = ids + 1, text[place + 1], place + 2
-        if letter == _CLOSED_LIST:
-            return place, ids
-        if letter != _COMMA:
+        starts[ids], ends[ids], tags[ids] = start, place, tag_of(hashed)
+        ids += _ONE
+        place += _TWO
+        if text[place - _ONE] == _CLOSED_LIST:
+            return place, np.int64(ids)
+        if text[place - _ONE] != _COMMA:
             break
-    return _OTHER, ids
+    return NOWHERE, waiting
 
 
-@compiled
-def _read_numbers(text: Bytes, place: int, numbers: np.ndarray, count: int) -> tuple[int, int]:
-    """The place behind a list, which may be empty, and how many numbers there are then."""
-    if place >= 0 and text[place] == _CLOSED_LIST:
-        return place + 1, count
-    while place >= 0:
-        place, numbers[count] = _number(text, place)
-        if place < 0:
-            break
-        count += 1
-        place += 1
-        if text[place - 1] == _CLOSED_LIST:
-            return place, count
-        if text[place - 1] != _COMMA:
-            break
-    return _OTHER, count
-
-
-@compiled
-def _number(text: Bytes, place: int) -> tuple[int, float]:
-    """A JSON number (RFC 8259, 6) that takes no more than one exact operation to read, and the place behind it."""
-    negative = text[place] == _MINUS
-    whole = place + 1 if negative else place
-    value, place = _digits(text, whole, 0)
-    if place == whole or (text[whole] == _ZERO and place > whole + 1):
-        return _OTHER, 0.0
-    power = 0
-    if text[place] == _POINT:
-        fraction = place + 1
-        value, place = _digits(text, fraction, value)
-        power = fraction - place
-        if not power:
-            return _OTHER, 0.0
-    if text[place] == _E or text[place] == _LARGE_E:
-        exponent = place + 2 if text[place + 1] == _MINUS or text[place + 1] == _PLUS else place + 1
-        size, end = _digits(text, exponent, 0)
-        if end == exponent or size > _LARGEST_POWER:
-            return _OTHER, 0.0
-        power += -size if text[place + 1] == _MINUS else size
-        place = end
-    if value >= _INEXACT or abs(power) > _LARGEST_POWER:
-        return _OTHER, 0.0
-    if negative and not value:  # a zero that others read without its sign
-        return _OTHER, 0.0
-    found = value / _POWERS[-power] if power < 0 else value * _POWERS[power]
-    return place, -found if negative else found
-
-
-@compiled
-def _digits(text: Bytes, place: int, value: int) -> tuple[int, int]:
-    """A number with further digits behind it, and the place behind them; from `_INEXACT` on it only tells that it is as large."""
-    while _ZERO <= text[place] <= _NINE:
-        if value < _INEXACT:
-            value = 10 * value + text[place] - _ZERO
-        place += 1
-    return value, place
-
-
-@compiled
-def _after_rest(text: Bytes, place: int, wanted: Bytes) -> int:
+@inner
+def _after_rest(text: Bytes, place: Place, wanted: Bytes) -> Place:
     """The next line, if nothing follows but the end of the object, perhaps with an `error` that is null."""
-    if place < 0 or text[place] != _CLOSED:
-        return _OTHER
-    place += 1
+    if place == NOWHERE or text[place] != _CLOSED:
+        return NOWHERE
+    place += _ONE
     if text[place] == _COMMA:
         place = _after(text, place, wanted)
-        if place < 0:
-            return _OTHER
+        if place == NOWHERE:
+            return NOWHERE
     if text[place] != _CLOSED:
-        return _OTHER
-    place += 1
+        return NOWHERE
+    place += _ONE
     while text[place] == _SPACE or text[place] == _TAB or text[place] == _RETURN:
-        place += 1
-    return place + 1 if text[place] == _NEWLINE else _OTHER
+        place += _ONE
+    return place + _ONE if text[place] == _NEWLINE else NOWHERE
 
 
-@compiled
-def _next_line(text: Bytes, place: int) -> int:
+@inner
+def _next_line(text: Bytes, place: Place) -> Place:
     while text[place] != _NEWLINE:
-        place += 1
-    return place + 1
+        place += _ONE
+    return place + _ONE
