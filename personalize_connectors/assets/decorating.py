@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from personalize_connectors.connectors.protocol import Connector, Fields
 from personalize_connectors.connectors.registry import connectors
@@ -18,12 +19,12 @@ class Decorating:
     config: JobConfig
     name: str
 
-    @property
+    @cached_property
     def connector(self) -> Connector:
         """The connector."""
         return connectors()[self.name]
 
-    @property
+    @cached_property
     def settings(self) -> ConnectorSettings:
         """Its block of config.json."""
         return self.config.connectors[self.name]

@@ -25,7 +25,7 @@ from personalize_connectors.engine.chosen import chosen
 from personalize_connectors.engine.delta import Compared, DeltaCounts, compare
 from personalize_connectors.engine.fingerprints import fingerprints
 from personalize_connectors.engine.frame import ROWS_PER_BATCH, Frame
-from personalize_connectors.engine.ids import distinct, recoded
+from personalize_connectors.engine.ids import distinct, recoding
 from personalize_connectors.engine.item_documents import SCHEMA as DOCUMENTS
 from personalize_connectors.engine.item_documents import column, unseen_fields
 from personalize_connectors.engine.item_metadata import ItemMetadata
@@ -123,10 +123,10 @@ def _known_records(
 
 def with_known_items(rows: Iterable[pa.RecordBatch], documents: pa.Table) -> Iterator[pa.RecordBatch]:
     """The same rows, in smaller batches, in which items are places among the item documents."""
-    known = column(documents, "item_id")
+    known_items = recoding(column(documents, "item_id"))
     for batch in rows:
         place = batch.schema.get_field_index("items")
-        lists = recoded(batch["items"], known)
+        lists = known_items(batch["items"])
         coded = batch.set_column(place, pa.field("items", lists.type), lists)
         for start in range(0, len(batch), _ROWS_AT_ONCE):
             yield coded.slice(start, _ROWS_AT_ONCE)

@@ -5,7 +5,7 @@ Ids are looked up once for each dictionary, which is far smaller than what the l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,22 @@ def recoded(lists: pa.ListArray, known: pa.Array, texts: pa.Array | None = None)
     """
     codes = pa.array(places_of(lists.values, known), pa.int32())
     return _with_ids(lists, pa.DictionaryArray.from_arrays(codes, known if texts is None else texts))
+
+
+def recoding(known: pa.Array) -> Callable[[pa.ListArray], pa.ListArray]:
+    """`recoded` for one batch after the other, of which most have the dictionary of the one before."""
+    last: list[tuple[pa.Array, pa.Array]] = []
+
+    def of(lists: pa.ListArray) -> pa.ListArray:
+        ids = lists.values
+        if not pa.types.is_dictionary(ids.type):
+            return recoded(lists, known)
+        if not (last and ids.dictionary.equals(last[0][0])):
+            last[:] = [(ids.dictionary, pa.array(places_of(ids.dictionary, known), pa.int32()))]
+        codes = last[0][1].take(ids.indices)
+        return _with_ids(lists, pa.DictionaryArray.from_arrays(codes, known))
+
+    return of
 
 
 def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:

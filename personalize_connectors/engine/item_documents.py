@@ -54,8 +54,11 @@ class Selection:
     def document(self, item_id: str, metadata: Fields) -> Fields:
         """The fields of one item and its `itemId`; a field that is missing or null is left out."""
         wanted = self.fields if self.fields is not None else [key for key in metadata if key != "id"]
-        chosen = {key: metadata[key] for key in wanted if key != "itemId" and metadata.get(key) is not None}
-        return {**chosen, "itemId": item_id}
+        chosen = {
+            key: value for key in wanted if (value := metadata.get(key)) is not None and key != "itemId"
+        }
+        chosen["itemId"] = item_id
+        return chosen
 
 
 def render(items: Items, selection: Selection, payload: Payload, wanted: Ints | None = None) -> pa.Table:

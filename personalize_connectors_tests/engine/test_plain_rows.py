@@ -124,3 +124,21 @@ def test_groups_end_by_lines_and_by_text(monkeypatch):
     monkeypatch.setattr(module, "_TEXT_PER_GROUP", 3 * len(line("00")))
     sizes, rows, others = read([line(f"{number:02}") for number in range(7)], [line(items=["i"] * 400)])
     assert (sizes, len(rows), len(others)) == ([3, 3, 1, 0], 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sizes"),
+    [
+        (["abcd", "dcba", "abce", "a"], [4, 4, 5, 5]),
+        (["abcd", "efgh", "ijkl", "abcd"], [4, 8, 4, 8]),
+        (["", "abc", "abcd"], [0, 3, 4]),
+    ],
+)
+def test_a_dictionary_is_kept_unless_it_grows_and_grows(monkeypatch, groups, sizes):
+    """Lists hold their own ids, whatever else their dictionary holds of the row groups before."""
+    monkeypatch.setattr(module, "ROWS_PER_GROUP", 1)
+    monkeypatch.setattr(module, "_FEW_NEW", 2)
+    lines = [line(items=list(ids)) if ids else b"odd\n" for ids in groups]
+    found = [rows["recommended"] for rows, _ in plain_rows(stretches([lines]), PLAIN)]
+    assert [row for lists in found for row in lists.to_pylist()] == [list(ids) for ids in groups if ids]
+    assert [len(lists.values.dictionary) for lists in found] == sizes

@@ -23,8 +23,8 @@ from personalize_connectors.connectors.braze.settings import PAYLOADS, BrazeSett
 from personalize_connectors.connectors.braze.shapes import judge, renderer
 from personalize_connectors.connectors.braze.values import (
     LONGEST_TEXT,
+    are_short_scalars,
     broken_rules,
-    is_short_scalar,
     without_nulls,
 )
 from personalize_connectors.connectors.exchange import Answer, Call, Destination, Envelope, Verdict
@@ -56,7 +56,7 @@ def payload(settings: BrazeSettings, fields: Fields) -> Payload:
     """What of an item document the shape delivers."""
     if settings.payload == "ids":
         return _id(settings, fields["itemId"])
-    if all(map(is_short_scalar, fields.values())) and all_can_be_written(settings, tuple(fields)):
+    if are_short_scalars(fields.values()) and all_can_be_written(settings, tuple(fields)):
         return Payload(dump(fields))
     kept: Fields = {}
     findings: list[Finding] = []

@@ -5,7 +5,7 @@ Source: Braze documentation, "Data types", "Nested custom attributes" and "Array
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from personalize_connectors.connectors.braze.rules import RULES
@@ -38,9 +38,15 @@ def broken_rules(value: Any, *, attribute: bool) -> list[str]:
     return [rule for rule in RULES if rule in found]
 
 
-def is_short_scalar(value: Any) -> bool:
-    """Whether a value is of the kind that breaks no rule, which nearly all are."""
-    return len(value) <= LONGEST_TEXT if isinstance(value, str) else isinstance(value, _SCALARS)
+def are_short_scalars(values: Iterable[Any]) -> bool:
+    """Whether all values are of the kind that breaks no rule, which nearly all are."""
+    for value in values:
+        if isinstance(value, str):
+            if len(value) > LONGEST_TEXT:
+                return False
+        elif not isinstance(value, _SCALARS):
+            return False
+    return True
 
 
 def is_name(name: str) -> bool:
