@@ -23,6 +23,9 @@ from personalize_connectors.written_file import WrittenFile, written_file
 
 _ENDINGS = {"none": ".json", "gzip": ".json.gz", "zstd": ".json.zst"}
 _MOST_THREADS, _PIECES_PER_THREAD = 4, 4
+# Of pieces that are no text yet, which are made and compressed within a millisecond or two: what is worked out for the next ones
+# takes as long as some of them.
+_SMALL_PIECES_PER_THREAD = 16
 
 
 def line_ending(compression: str) -> str:
@@ -54,7 +57,7 @@ class LineFile:
             self.put(text_of(column))
         elif len(column):
             for part in self.joined.take(column):
-                self._put(part)
+                self._put(part, _SMALL_PIECES_PER_THREAD if self.joined.known else _PIECES_PER_THREAD)
 
     def put(self, text: pa.Buffer) -> None:
         """Take a piece of text."""
@@ -68,10 +71,10 @@ class LineFile:
             self.put(pa.py_buffer(b""))
         self.settle(0)
 
-    def _put(self, part: Callable[[], pa.Buffer | bytes]) -> None:
+    def _put(self, part: Callable[[], pa.Buffer | bytes], each: int = _PIECES_PER_THREAD) -> None:
         piece = self.compressing.submit(part)
         self.pending.append(self.writing.submit(self._write, piece))
-        self.settle(_PIECES_PER_THREAD * self.width)
+        self.settle(each * self.width)
 
     def settle(self, left: int) -> None:
         """Wait until at most so many pieces are on their way; an error of one is raised here."""
