@@ -14,7 +14,7 @@ from personalize_connectors.engine.gather import Ints
 from personalize_connectors.engine.kernels.dictionary import Known
 from personalize_connectors.engine.kernels.numbers import Bytes
 from personalize_connectors.engine.kernels.plain_lines import Grammar, Room, no_ids, read_lines, room_for
-from personalize_connectors.engine.lines import NEWLINE, Stretch, all_lines, some_lines, whole_lines
+from personalize_connectors.engine.lines import Stretch, all_lines, some_lines, whole_lines
 
 # What a plain line tells; ids are places in a dictionary (`engine.ids`).
 SCHEMA = pa.schema(
@@ -103,11 +103,11 @@ def _read(held: _Held, file_no: int, line: int, text: bytes, plain: Grammar) -> 
     else:
         text = text if text.endswith(b"\n") else text + b"\n"
         letters = np.frombuffer(text, np.uint8)
-        lines = int(np.count_nonzero(letters == NEWLINE))
-        others = np.empty((lines, 3), np.int64)
+        others = np.empty((len(text), 3), np.int64)  # no line is shorter than a byte
         rows, held.known, held.ids, odd = read_lines(
             letters, line, plain, held.room, held.rows, held.known, held.ids, others
         )
+        lines = rows - held.rows + odd
         held.files.append((file_no, rows - held.rows))
         held.rows = rows
         if odd:
