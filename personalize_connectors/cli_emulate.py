@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from personalize_connectors.errors import BadSettings
+from personalize_connectors.signals import Handler, handled
 
 
 @click.group()
@@ -68,8 +69,10 @@ def _run_beside(command: tuple[str, ...], variables: dict[str, str]) -> int:
         process = subprocess.Popen(command, env={**os.environ, **variables})  # noqa: S603 - the user's own command
     except OSError as error:
         raise BadSettings(f"{command[0]!r} cannot be started: {error.strerror}") from None
-    with process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ours: dict[signal.Signals, Handler] = {
+        signal.SIGTERM: lambda *_: process.terminate(),
+        signal.SIGINT: signal.SIG_IGN,
+    }
+    with process, handled(ours):
         code = process.wait()
     return 128 - code if code < 0 else code  # as a shell tells that a signal ended it

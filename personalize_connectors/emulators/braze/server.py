@@ -22,6 +22,7 @@ from personalize_connectors.emulators.braze.asgi import Protocol
 from personalize_connectors.emulators.braze.rates import Clock
 from personalize_connectors.emulators.braze.settings import BrazeEmulatorSettings
 from personalize_connectors.errors import BadSettings
+from personalize_connectors.signals import handled
 
 SHUTDOWN_SECONDS = 1
 """How long requests that are still open may take when the emulator stops."""
@@ -47,16 +48,10 @@ def serve(
         BadSettings: the host is not loopback, or the port cannot be had.
     """
     server = _Server(BrazeApp(settings, clock), ready or _tell_nobody)
-    with _listening(host, port) as listener:
-        # uvicorn raises the signal again when it has shut down; it must meet a handler that lets us return.
-        before = {
-            number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            server.run(sockets=[listener])
-        finally:
-            for number, action in before.items():
-                signal.signal(number, action)
+    # uvicorn raises the signal again when it has shut down; it must meet a handler that lets us return.
+    handlers = dict.fromkeys((signal.SIGINT, signal.SIGTERM), server.handle_exit)
+    with _listening(host, port) as listener, handled(handlers):
+        server.run(sockets=[listener])
 
 
 @dataclass(frozen=True)
