@@ -34,7 +34,7 @@ class TableFile:
         file: The file.
         writer: Parquet's writer.
         schema: The columns, as they are handed to it.
-        gathering: The threads that make one of the batches of a row group; most of it is to put ids into a dictionary.
+        gathering: The threads that make one of the batches of a row group, with ids that are text put into a dictionary.
         encoding: The thread that encodes.
         then: Takes each row group as it is handed to Parquet.
         group: What was taken for the next row group.

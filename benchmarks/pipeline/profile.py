@@ -3,7 +3,7 @@
     python -m benchmarks.pipeline.profile [--users N] [--items N] [--length N] [--keep FOLDER]
 
 For each day two tables: where the main thread was, by the clock, with how many processors were busy meanwhile; and what each kind
-of thread used of the processors. Threads are `gather` (ids into a dictionary), `encode` and `read` (Parquet), `match`, `compress` and
+of thread used of the processors. Threads are `gather` (row groups, and ids into a dictionary where they are text), `encode` and `read` (Parquet), `match`, `compress` and
 `write` (records), those of DuckDB and Arrow, and the main thread, which reads lines and, for DuckDB, whatever Python gives it.
 """
 

@@ -29,8 +29,8 @@ SCHEMA = pa.schema(
 
 # Bytes of text of a row group; longer texts are one line or two, and are not worth the room.
 _TEXT_PER_GROUP = 96 << 20
-# A dictionary is kept for the next row group where one id in so many is new at the most, or it was the first.
-_FEW_NEW = 8
+# A dictionary is kept for the next row group where so much of it was used, and its ids are no more bytes.
+_MOST_OF_IT, _MOST_LETTERS = 0.75, 64 << 20
 
 
 @dataclass
@@ -42,7 +42,6 @@ class _Held:
         rows: How many rows there are.
         known: The dictionary of their ids.
         ids: How many ids it holds.
-        ids_before: How many of them are of the row groups before.
         files: For each text the number of its file, and how many rows it has.
         others: The lines that are not plain.
         lines: How many lines there are.
@@ -53,7 +52,6 @@ class _Held:
     rows: int = 0
     known: Known = field(default_factory=no_ids)
     ids: int = 0
-    ids_before: int = 0
     files: list[tuple[int, int]] = field(default_factory=list)
     others: list[pa.RecordBatch] = field(default_factory=list)
     lines: int = 0
@@ -88,11 +86,12 @@ def plain_rows(
 
 
 def _after(held: _Held) -> _Held:
-    """Of the next row group: with the same dictionary, unless it grows and grows; who looks ids up then has done so already."""
-    new = held.ids - held.ids_before
-    if held.ids_before and new * _FEW_NEW > held.ids_before:
+    """Of the next row group: with the same dictionary, if that can be expected to be its own; who looks ids up has done so then."""
+    used = np.zeros(held.ids, bool)
+    used[held.room.codes[: held.room.list_ends[held.rows]]] = True
+    if np.count_nonzero(used) < _MOST_OF_IT * held.ids or held.known.ends[held.ids] > _MOST_LETTERS:
         return _Held()
-    return _Held(known=held.known, ids=held.ids, ids_before=held.ids)
+    return _Held(known=held.known, ids=held.ids)
 
 
 def _read(held: _Held, file_no: int, line: int, text: bytes, plain: Grammar) -> int:

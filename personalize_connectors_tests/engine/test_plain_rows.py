@@ -132,12 +132,16 @@ def test_groups_end_by_lines_and_by_text(monkeypatch):
         (["abcd", "dcba", "abce", "a"], [4, 4, 5, 5]),
         (["abcd", "efgh", "ijkl", "abcd"], [4, 8, 4, 8]),
         (["", "abc", "abcd"], [0, 3, 4]),
+        (["abcdefgh", "a", "b"], [8, 8, 1]),
+        (["abcdefghi", "abcdefghi"], [9, 9]),
+        (["abcdefghij", "abcdefghij"], [10, 10]),
+        (["abcdefghijk", "abcdefghij"], [11, 10]),
     ],
 )
-def test_a_dictionary_is_kept_unless_it_grows_and_grows(monkeypatch, groups, sizes):
+def test_a_dictionary_is_kept_where_it_is_used_and_small(monkeypatch, groups, sizes):
     """Lists hold their own ids, whatever else their dictionary holds of the row groups before."""
     monkeypatch.setattr(module, "ROWS_PER_GROUP", 1)
-    monkeypatch.setattr(module, "_FEW_NEW", 2)
+    monkeypatch.setattr(module, "_MOST_LETTERS", 10)
     lines = [line(items=list(ids)) if ids else b"odd\n" for ids in groups]
     found = [rows["recommended"] for rows, _ in plain_rows(stretches([lines]), PLAIN)]
     assert [row for lists in found for row in lists.to_pylist()] == [list(ids) for ids in groups if ids]
