@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.engine.gather import IN_CACHE, lengths, row_slices
+from personalize_connectors.engine.gather import IN_CACHE, Ints, lengths, row_slices
 from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import column
 
@@ -77,13 +77,8 @@ def _digests(
     place = 0
     for batch in _slices(users):
         counts = lengths(batch["items"])
-        ends = np.cumsum(counts + len(seeds))
-        starts = ends - counts - len(seeds)
-        codes = np.full(int(ends[-1]) if len(ends) else 0, len(known))
-        inner = np.ones(len(codes), bool)
-        inner[starts] = inner[starts + 1] = False
-        codes[inner] = items = places(batch["items"], known)
-        codes[starts + 1] = len(known) + 1
+        items = places(batch["items"], known)
+        codes, ends = _behind(np.arange(len(known), len(pieces)), items, counts)
         billed = points.per_user + _sums(points.per_item, items, counts)
         known_user = billed
         if points.per_known_user is not None:
@@ -92,6 +87,28 @@ def _digests(
         texts = _texts(pieces[codes], ends)
         columns = [own, batch["user_id"], texts, pa.array(billed), pa.array(known_user)]
         yield pa.record_batch(columns, schema=_SCHEMA)
+
+
+def _behind(seeds: Ints, items: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """The codes of all lists, each of the seeds and then its items, one list after the other; and where each list ends."""
+    ends = np.cumsum(counts + len(seeds))
+    if _are_alike(counts):
+        rows = np.empty((len(counts), len(seeds) + counts[0]), np.int64)
+        rows[:, : len(seeds)] = seeds
+        rows[:, len(seeds) :] = items.reshape(len(counts), counts[0])
+        return rows.ravel(), ends
+    codes = np.empty(ends[-1] if len(ends) else 0, np.int64)
+    inner = np.ones(len(codes), bool)
+    for place, seed in enumerate(seeds):
+        starts = ends - counts - len(seeds) + place
+        codes[starts], inner[starts] = seed, False
+    codes[inner] = items
+    return codes, ends
+
+
+def _are_alike(numbers: Ints) -> bool:
+    """Whether all are the same number, as lengths of lists and points of items mostly are; of none they are not."""
+    return len(numbers) > 0 and bool(numbers.min() == numbers.max())
 
 
 def _texts(pieces: np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:
@@ -111,6 +128,8 @@ def _sums(of_item: np.ndarray | None, items: np.ndarray, counts: np.ndarray) -> 
     """For each list the sum over its items; zero where nothing is said of an item."""
     if of_item is None:
         return np.zeros(len(counts), np.int64)
+    if _are_alike(of_item):
+        return np.asarray(counts * of_item[0])
     totals = np.concatenate([[0], np.cumsum(of_item[items])])
     sums: np.ndarray = np.diff(totals[np.concatenate([[0], np.cumsum(counts)])])
     return sums

@@ -87,6 +87,8 @@ def gather(pieces: pa.StringArray, codes: Ints, ends: Ints) -> pa.LargeBinaryArr
 
 def json_strings(texts: pa.Array) -> pa.Array:
     """Each text as a JSON string, UTF-8, not escaped beyond what JSON asks for."""
+    if not pc.any(pc.match_substring_regex(texts, r'["\\\x00-\x1f]')).as_py():  # as most are
+        return surrounded('"', texts, '"')
     if pc.any(pc.match_substring_regex(texts, r"[\x00-\x1f]")).as_py():
         return pa.array([json.dumps(text, ensure_ascii=False) for text in texts.to_pylist()], pa.string())
     escaped = pc.replace_substring(pc.replace_substring(texts, "\\", "\\\\"), '"', '\\"')

@@ -44,7 +44,7 @@ def recoded(lists: pa.ListArray, known: pa.Array, texts: pa.Array | None = None)
     With `texts`, which are as many, those stand in it instead of the ids.
     """
     codes = pa.array(places_of(lists.values, known), pa.int32())
-    return _with_ids(lists, pa.DictionaryArray.from_arrays(codes, known if texts is None else texts))
+    return _with_ids(lists, coded(codes, known if texts is None else texts))
 
 
 def recoding(known: pa.Array) -> Callable[[pa.ListArray], pa.ListArray]:
@@ -57,8 +57,7 @@ def recoding(known: pa.Array) -> Callable[[pa.ListArray], pa.ListArray]:
             return recoded(lists, known)
         if not (last and ids.dictionary.equals(last[0][0])):
             last[:] = [(ids.dictionary, pa.array(places_of(ids.dictionary, known), pa.int32()))]
-        codes = last[0][1].take(ids.indices)
-        return _with_ids(lists, pa.DictionaryArray.from_arrays(codes, known))
+        return _with_ids(lists, coded(pc.take(last[0][1], ids.indices, boundscheck=False), known))
 
     return of
 
@@ -90,7 +89,12 @@ def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
     if not _is_worth_compiling(ids, _VERY_MANY):
         return _with_ids(lists, ids.dictionary_encode())
     codes, known = _encoded(ids)
-    return _with_ids(lists, pa.DictionaryArray.from_arrays(pa.array(codes), known))
+    return _with_ids(lists, coded(pa.array(codes), known))
+
+
+def coded(codes: pa.Array, known: pa.Array) -> pa.DictionaryArray:
+    """Ids as places in a dictionary; Arrow need not look whether each code is one of those."""
+    return pa.DictionaryArray.from_arrays(codes, known, safe=False)
 
 
 def _is_worth_compiling(ids: pa.Array, least: int) -> bool:

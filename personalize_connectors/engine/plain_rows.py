@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.gather import Ints
+from personalize_connectors.engine.ids import coded
 from personalize_connectors.engine.kernels.dictionary import Known
 from personalize_connectors.engine.kernels.numbers import Bytes
 from personalize_connectors.engine.kernels.plain_lines import Grammar, Room, no_ids, read_lines, room_for
@@ -129,7 +130,7 @@ def _is_utf8(text: bytes) -> bool:
 def _group(held: _Held) -> pa.RecordBatch:
     """The rows, in the memory where they were put."""
     room, rows, known = held.room, held.rows, held.known
-    ids = pa.DictionaryArray.from_arrays(
+    ids = coded(
         pa.array(room.codes[: room.list_ends[rows]]), _texts(known.ends[: held.ids + 1], known.letters)
     )
     files, counts = np.array(held.files, np.int32).reshape(-1, 2).T

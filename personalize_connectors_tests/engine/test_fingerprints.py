@@ -40,6 +40,16 @@ def rows(session, users, items, rendering, batch_size):
     return [row[1:] for row in found]
 
 
+def test_items_that_are_billed_alike_are_billed_by_their_number(session, monkeypatch):
+    """Where one item counts as much as any other, and where not."""
+    monkeypatch.setitem(globals(), "PER_ITEM", dict.fromkeys(ITEMS, 2))
+    found = rows(session, {**USERS, "nothing": []}, ITEMS, RENDERING, 100)
+    assert {user: tuple(points) for user, _, *points in found} == {
+        user: (10 + 2 * number, 100 + number)
+        for user, number in [("u", 2), ("v", 2), ("w", 1), ("é|", 3), ("nothing", 0)]
+    }
+
+
 def digests(session, users=USERS, items=ITEMS, rendering=RENDERING, batch_size=100):
     """User to digest."""
     return {user: digest for user, digest, *_ in rows(session, users, items, rendering, batch_size)}
