@@ -43,6 +43,7 @@ class Package:
     def figures(self, root: Path, module: str, *arguments: str) -> dict[str, Any]:
         """What a module of `benchmarks.pipeline` prints in a fresh process."""
         command = [sys.executable, "-m", f"benchmarks.pipeline.{module}", *arguments]
+        os.sync()  # what was written before may still be on its way to the disk
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, cwd=self.folder, env=self.environment(root)
         )
