@@ -130,4 +130,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build *.egg-info
-	find personalize_connectors personalize_connectors_tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find personalize_connectors personalize_connectors_tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +

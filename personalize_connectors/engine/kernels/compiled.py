@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
 
 import numba
 
-_NOWHERE = "/dev/null"
+_NOWHERE, _SOURCE = "/dev/null", Path(__file__).parent
 # Its types do not say what can be set.
 _OF_THE_COMPILER: Any = numba.config
 F = TypeVar("F", bound=Callable[..., object])
@@ -34,37 +34,47 @@ def inner(function: F) -> F:
 
 
 def _compiled(function: F, **options: Any) -> F:
-    with _own_folder():
-        try:
-            made: Any = numba.njit(function, nogil=True, cache=True, **options)
-        except RuntimeError:  # no folder can be written to
-            made = numba.njit(function, nogil=True, **options)
+    before, kept_in = _OF_THE_COMPILER.CACHE_DIR, _kept_in()
+    _OF_THE_COMPILER.CACHE_DIR = str(kept_in or "")
+    try:
+        made: Any = numba.njit(function, nogil=True, cache=kept_in is not None, **options)
+    except RuntimeError:  # it has no file
+        made = numba.njit(function, nogil=True, **options)
+    finally:
+        _OF_THE_COMPILER.CACHE_DIR = before
     return cast("F", made)
 
 
-@contextmanager
-def _own_folder() -> Iterator[None]:
-    """What is kept of a function that is made in the block is kept in the folder for these files."""
-    before = _OF_THE_COMPILER.CACHE_DIR
-    _OF_THE_COMPILER.CACHE_DIR = str(Path(before or _kept_in()) / _state())
+def _kept_in() -> Path | None:
+    """The folder for these files: where NUMBA_CACHE_DIR says, else beside them, else in the user's cache; None where nothing can be written.
+
+    The compiler is not asked: where it cannot write, it goes on to folders that are the same for all states of the files.
+    """
+    named = _OF_THE_COMPILER.CACHE_DIR
+    places = [Path(named)] if named else [_SOURCE / "__pycache__", *_of_the_user()]
+    return next((place / _state() for place in places if _can_be_written(place / _state())), None)
+
+
+def _of_the_user() -> list[Path]:
     try:
-        yield
-    finally:
-        _OF_THE_COMPILER.CACHE_DIR = before
+        cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # nothing says where somebody's home is who has only a number
+        return []
+    return [cached / "personalize_connectors"]
 
 
-@cache
-def _kept_in() -> Path:
-    """Beside the source, where that can be written to, else in the user's cache."""
-    source = Path(__file__).parent
-    if os.access(source, os.W_OK):
-        return source / "__pycache__"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "personalize_connectors"
+def _can_be_written(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 @cache
 def _state() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(_SOURCE.glob("*.py"))
     return f"kernels-{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:16]}"
 
 

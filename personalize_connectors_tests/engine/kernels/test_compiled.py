@@ -64,3 +64,35 @@ def test_what_was_kept_is_of_the_same_state_of_all_kernels(tmp_path, doubled, mo
     assert doubled() == 8
     assert len(list((tmp_path / "kept").rglob("*.nbi"))) == 2
     assert Path(numba.config.CACHE_DIR) == tmp_path / "kept"
+
+
+@pytest.mark.parametrize("named", ["a file", "/proc/no folder"])
+def test_where_nothing_can_be_kept_nothing_is(tmp_path, doubled, monkeypatch, named):
+    """The compiler's other folders would do, but are the same for all versions of what a function calls."""
+    (tmp_path / "a file").touch()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / named))
+    assert [doubled(), doubled()] == [8, 8]
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+def test_what_cannot_be_kept_beside_the_source_is_kept_for_the_user(tmp_path, doubled, monkeypatch):
+    """As where the package is installed for all users."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(module, "_SOURCE", Path("/proc/no folder"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert doubled() == 8
+    assert len(list((tmp_path / "cache" / "personalize_connectors").rglob("*.nbi"))) == 1
+
+
+def test_who_has_no_home_keeps_nothing(tmp_path, doubled, monkeypatch):
+    """As in a container that is run by a number which no user has."""
+
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(module, "_SOURCE", Path("/proc/no folder"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    assert doubled() == 8
+    assert not list(tmp_path.rglob("*.nbi"))
