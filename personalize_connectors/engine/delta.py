@@ -86,9 +86,10 @@ def compare(
     gone = (
         f'SELECT user_id FROM accepted ANTI JOIN "{table}" USING (user_id) ANTI JOIN present USING (user_id)'
     )
-    missing = number(session, f"SELECT count(*) FROM ({gone})")
     accepted = number(session, "SELECT count(*) FROM accepted")
-    if most_removed is not None and missing <= most_removed * accepted:
+    # To find that none of nobody is missing would take a table of all users.
+    missing = number(session, f"SELECT count(*) FROM ({gone})") if accepted else 0
+    if missing and most_removed is not None and missing <= most_removed * accepted:
         session.execute(
             f"""
             INSERT INTO "{table}" SELECT NULL, user_id, {_EMPTY}, {what.points_of_removal},
