@@ -152,9 +152,9 @@ def test_other_connectors_and_jobs_have_their_own_state(session, bucket):
     ],
 )
 def test_counts_who_is_not_in_a_snapshot(session, bucket, kept, missing):
-    """Accepted users that a new snapshot lacks, or has with an older fingerprint, are counted."""
-    deliver(bucket, FIRST, ("u", b"1"), ("v", b"1"), ("w", b"1", "rejected"))
-    deliver(bucket, FIRST, ("u", b"2"), minute=1)
+    """Accepted users that a new snapshot lacks, or has with an older fingerprint, are counted; not who is removed or uncertain since."""
+    deliver(bucket, FIRST, ("u", b"1"), ("v", b"1"), ("w", b"1", "rejected"), ("x", b"1"), ("y", b"1"))
+    deliver(bucket, FIRST, ("u", b"2"), ("x", b"2", "unknown"), ("y", b""), minute=1)
     found = find_accepted(bucket, JOB, "braze")
     assert not_in_state(session, bucket, found, snapshot(bucket, FIRST, kept)) == missing
 
