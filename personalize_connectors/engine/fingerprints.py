@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from personalize_connectors.engine.gather import IN_CACHE, Ints, lengths, row_slices
+from personalize_connectors.engine.gather import IN_CACHE, Ints, lengths, row_slices, row_sums
 from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import column
 
@@ -130,6 +130,4 @@ def _sums(of_item: np.ndarray | None, items: np.ndarray, counts: np.ndarray) -> 
         return np.zeros(len(counts), np.int64)
     if _are_alike(of_item):
         return np.asarray(counts * of_item[0])
-    totals = np.concatenate([[0], np.cumsum(of_item[items])])
-    sums: np.ndarray = np.diff(totals[np.concatenate([[0], np.cumsum(counts)])])
-    return sums
+    return row_sums(of_item[items], counts)

@@ -100,6 +100,14 @@ def surrounded(before: str, texts: pa.Array, after: str) -> pa.Array:
     return pc.binary_join_element_wise(before, texts, after, "")
 
 
+def row_sums(values: Ints, counts: Ints) -> Ints:
+    """For each row the sum of its entries, which stand one row after the other; `counts` says how many each row has."""
+    sums, having = np.zeros(len(counts), np.int64), counts > 0
+    if len(values):
+        sums[having] = np.add.reduceat(values, (np.cumsum(counts) - counts)[having])
+    return sums
+
+
 def row_slices(weights: Ints, most: int) -> Iterator[tuple[int, int]]:
     """Cut rows into slices of at most so many bytes by their weights (or one row)."""
     total = np.concatenate([[0], np.cumsum(weights)])

@@ -22,6 +22,7 @@ from personalize_connectors.engine.gather import (
     gather,
     lengths,
     row_slices,
+    row_sums,
     surrounded,
 )
 
@@ -83,8 +84,7 @@ class Pieces:
     @cached_property
     def weights(self) -> Ints:
         """The bytes of each row's documents."""
-        ends = np.concatenate([[0], np.cumsum(self.counts)])
-        return np.diff(np.concatenate([[0], np.cumsum(self.texts.sizes[self.codes])])[ends])
+        return row_sums(self.texts.sizes[self.codes], self.counts)
 
     def slices(self, weights: Ints, most: int) -> Iterator[Pieces]:
         """The rows in slices of at most so much by their weights (or one row)."""

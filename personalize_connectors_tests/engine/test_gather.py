@@ -15,6 +15,7 @@ from personalize_connectors.engine.gather import (
     json_strings,
     lengths,
     row_slices,
+    row_sums,
     surrounded,
 )
 
@@ -91,3 +92,11 @@ def test_lengths_of_a_slice():
 def test_slices_stay_within_their_size(weights, slices):
     """Neighbouring rows stay together up to the most that is asked for; a row that is larger stands alone."""
     assert list(row_slices(np.array(weights, np.int64), 64)) == slices
+
+
+@given(st.lists(st.lists(st.integers(-(2**40), 2**40), max_size=4), max_size=6))
+def test_sums_are_those_of_each_row(rows):
+    """Also of rows without entries, wherever they stand."""
+    entries = np.array([entry for row in rows for entry in row], np.int64)
+    counts = np.array([len(row) for row in rows], np.int64)
+    assert row_sums(entries, counts).tolist() == [sum(row) for row in rows]
