@@ -7,13 +7,10 @@ interrupted; 141 whoever read the output went away before its end. A run goes on
 
 from __future__ import annotations
 
-import atexit
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +33,7 @@ from personalize_connectors.cli_prune import prune
 from personalize_connectors.errors import ConnectorsError, Transient
 from personalize_connectors.exit_codes import INTERRUPTED, READER_GONE, RUN_FAILED, UNREACHABLE, WRONG
 from personalize_connectors.job_run import JOB_TYPES, Job
+from personalize_connectors.process_end import run_and_end
 from personalize_connectors.storage_errors import (
     is_refused,
     is_storage_error,
@@ -256,26 +254,12 @@ def _read_to_its_end(command: Callable[[], Any]) -> Any:
 
 
 def process() -> None:
-    """The same as a whole process, which ends at once: Python would first look through all that is imported for garbage."""
-    code = 1
+    """The same as a whole process."""
     # Whoever closed one of them wants none of it; Python then has None there, which nothing that prints expects.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-
-    def end() -> None:
-        logging.shutdown()
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
-
-    atexit.register(end)
-    try:
-        main()
-    except SystemExit as asked:
-        code = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
-        raise
+    run_and_end(main)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from dagster._cli import cli
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import deserialize_value
 
+from personalize_connectors.process_end import run_and_end
+
 _SECONDS = 5
 _ENDED = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
@@ -39,4 +41,4 @@ def _is_ended(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 if __name__ == "__main__":
     threading.Thread(target=interrupt_when_ended, args=sys.argv[-1:], daemon=True).start()
-    cli()
+    run_and_end(cli)
