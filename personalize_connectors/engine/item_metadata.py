@@ -90,11 +90,11 @@ def _judge(text: str) -> tuple[str | None, str | None]:
         if not text.strip():
             return None, None
         return None, "too_deep" if "depth" in error.msg else "not_json"
-    if text.count("[") + text.count("{") > _DEEPEST and is_deeper(parsed, _DEEPEST):
+    if len(text) > _DEEPEST and text.count("[") + text.count("{") > _DEEPEST and is_deeper(parsed, _DEEPEST):
         return None, "too_deep"
     if not isinstance(parsed, dict):
         return None, "not_object"
     item_id = parsed.get("id")
-    if isinstance(item_id, bool) or not isinstance(item_id, str | int) or item_id == "":
-        return None, "no_id"
-    return str(item_id), None
+    if isinstance(item_id, int) and not isinstance(item_id, bool):
+        item_id = str(item_id)
+    return (item_id, None) if isinstance(item_id, str) and item_id else (None, "no_id")
