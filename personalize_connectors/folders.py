@@ -24,7 +24,7 @@ from personalize_connectors.errors import NotFound
 from personalize_connectors.job_run import Job
 from personalize_connectors.line_file import line_ending, line_file
 from personalize_connectors.storage import Storage
-from personalize_connectors.table_file import TableFile, row_groups, table_file
+from personalize_connectors.table_file import TableFile, dictionaries, row_groups, table_file
 
 _ROWS_PER_FILE = 1_000_000
 _FILES_AT_ONCE = 16
@@ -59,14 +59,11 @@ class Folder:
 
     def rows_of(self, name: str) -> int:
         """Rows of one frame."""
-        return sum(
-            entry["rows"] for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)
-        )
+        return sum(entry["rows"] for entry in self._entries(name))
 
     def files(self, name: str) -> list[Folder]:
         """Each Parquet file of one frame as a folder of nothing else, in their order."""
-        entries = [entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)]
-        return [replace(self, manifest={**self.manifest, "files": [entry]}) for entry in entries]
+        return [replace(self, manifest={**self.manifest, "files": [entry]}) for entry in self._entries(name)]
 
     def values_of(self, column: str, name: str = "part") -> int:
         """How many values that are not null a column of a frame holds, as the files tell by themselves.
@@ -110,9 +107,19 @@ class Folder:
         """Columns of one frame, in which lists of ids are places in a dictionary, as the files keep them (`engine.ids`)."""
         return row_groups(self.storage, self._tables(name), list(columns))
 
+    def ids(self, column: str, name: str = "part") -> Iterator[pa.Array]:
+        """The ids in the lists of a column of one frame, some of them several times; most files tell them by their dictionaries."""
+        for path, entry in zip(self._tables(name), self._entries(name), strict=True):
+            told = dictionaries(self.storage, path, entry, column)
+            yield from told or (
+                batch[column].flatten() for batch in row_groups(self.storage, [path], [column])
+            )
+
     def _tables(self, name: str) -> list[str]:
-        entries = (entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry))
-        return [f"{self.path}/{entry['name']}" for entry in entries]
+        return [f"{self.path}/{entry['name']}" for entry in self._entries(name)]
+
+    def _entries(self, name: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.manifest["files"] if entry["frame"] == name and _is_table(entry)]
 
 
 def _first_rows(storage: Storage, path: str, rows: int, columns: Sequence[str] | None) -> pa.Table:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -18,12 +19,20 @@ import pyarrow.parquet as pq
 
 from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.ids import in_dictionary, is_text
+from personalize_connectors.engine.used_ids import UsedIds
 from personalize_connectors.storage import Storage
 from personalize_connectors.written_file import WrittenFile, written_file
 
+# An entry's key in the manifest: columns whose ids are those of their dictionaries, no more and no less.
+_TOLD_BY_DICTIONARIES = "told_by_dictionaries"
 _BYTES_PER_GROUP = 96 << 20
+# Parquet puts no more of a column into a dictionary, and writes other ids as they are; half as much is surely all there.
 _LARGEST_DICTIONARY = 64 << 20
+_SURELY_WHOLE = _LARGEST_DICTIONARY // 2
 _WAITING = 1
+# A dictionary of a hundred thousand ids is as large.
+_READ_AT_ONCE = 1 << 20
+_ROWS_AT_ONCE = 1024
 
 
 @dataclass
@@ -41,6 +50,7 @@ class TableFile:
         rows: Rows of it.
         size: Bytes of it.
         pending: The row group that is being encoded, and the one that waits for it.
+        ids: Of columns of lists of ids, what is used of their dictionaries.
     """
 
     file: WrittenFile
@@ -53,6 +63,7 @@ class TableFile:
     rows: int = 0
     size: int = 0
     pending: deque[Future[None]] = field(default_factory=deque)
+    ids: dict[str, UsedIds] = field(default_factory=dict)
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -91,6 +102,8 @@ class TableFile:
     def _encode(self, gathered: Future[pa.RecordBatch]) -> None:
         rows = gathered.result()
         self.then(rows)
+        for name, ids in self.ids.items():
+            ids.note(rows[name].flatten())
         self.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
 
 
@@ -127,7 +140,7 @@ def table_file(
         schema: Its columns.
         then: Takes each row group when it is encoded, with lists of ids in a dictionary.
     """
-    ids = [f"{column.name}.list.element" for column in schema if is_text(column.type)]
+    ids = [column.name for column in schema if is_text(column.type)]
     stored = _stored(schema)
     with (
         written_file(storage, path) as file,
@@ -136,7 +149,7 @@ def table_file(
             stored,
             compression="zstd",
             compression_level=1,
-            use_dictionary=ids,
+            use_dictionary=list(map(_element, ids)),
             dictionary_pagesize_limit=_LARGEST_DICTIONARY,
             write_statistics=[
                 name for name in schema.names if not pa.types.is_nested(schema.field(name).type)
@@ -146,10 +159,13 @@ def table_file(
         ThreadPoolExecutor(_WAITING + 1, thread_name_prefix="gather") as gathering,
         ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
     ):
-        table = TableFile(file, writer, stored, gathering, encoding, then)
+        used = {name: UsedIds(_SURELY_WHOLE) for name in ids}
+        table = TableFile(file, writer, stored, gathering, encoding, then, ids=used)
         yield table
         table.end_group()
         table.settle()
+        if told := [name for name in ids if used[name].all_used]:
+            table.entry[_TOLD_BY_DICTIONARIES] = told
 
 
 def row_groups(storage: Storage, paths: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -169,11 +185,34 @@ def _row_groups(storage: Storage, paths: list[str], columns: list[str]) -> Itera
     for path in paths:
         with storage.open_input(path) as file:
             told = pq.read_metadata(file)
-            ids = [
-                f"{column.name}.list.element"
-                for column in told.schema.to_arrow_schema()
-                if is_text(column.type)
-            ]
+            ids = [_element(column.name) for column in told.schema.to_arrow_schema() if is_text(column.type)]
             table = pq.ParquetFile(file, metadata=told, read_dictionary=ids)
             for number in range(table.num_row_groups):
                 yield from table.read_row_group(number, columns).combine_chunks().to_batches()
+
+
+def dictionaries(
+    storage: Storage, path: str, entry: dict[str, Any], column: str
+) -> Iterator[pa.Array] | None:
+    """All ids in the lists of a column of a file, some of them several times, as its dictionaries tell them; None where they do not.
+
+    `entry` is the file's in the manifest. Of each row group little more than its dictionary is read.
+    """
+    return _dictionaries(storage, path, column) if column in entry.get(_TOLD_BY_DICTIONARIES, []) else None
+
+
+def _dictionaries(storage: Storage, path: str, column: str) -> Iterator[pa.Array]:
+    with (
+        storage.open_input(path) as file,
+        pq.ParquetFile(file, read_dictionary=[_element(column)], buffer_size=_READ_AT_ONCE) as table,
+    ):
+        for number in range(table.num_row_groups):
+            batches = table.iter_batches(_ROWS_AT_ONCE, [number], [column], use_threads=False)
+            # With the first id the whole dictionary is read.
+            found = (batch[column].values for batch in batches if len(batch[column].values))
+            yield from (ids.dictionary for ids in islice(found, 1))
+
+
+def _element(column: str) -> str:
+    """The path in a Parquet file of what the lists of a column hold."""
+    return f"{column}.list.element"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize_connectors.engine.frame import Frame, Lines
+from personalize_connectors.engine.ids import distinct, in_dictionary
 from personalize_connectors.errors import NotFound
 from personalize_connectors.folders import open_folder, write_frames, write_parts
 from personalize_connectors.storage import open_storage
@@ -84,6 +85,7 @@ def test_tells_files_rows_bytes_and_digests(storage, tmp_path):
             entry["name"]: (tmp_path / folder / entry["name"]).read_bytes() for entry in manifest["files"]
         }
         extra = {"source": "s3://x"} if folder == "stage" else {}
+        of_lists = {"told_by_dictionaries": ["items"]} if folder == "stage" else {}
         assert datetime.fromisoformat(manifest.pop("written_at")).utcoffset() is not None
         assert manifest == {
             "rows": sum(rows for _, rows in of_frames),
@@ -95,6 +97,7 @@ def test_tells_files_rows_bytes_and_digests(storage, tmp_path):
                     "rows": rows,
                     "bytes": len(content),
                     "sha256": hashlib.sha256(content).hexdigest(),
+                    **of_lists,
                 }
                 for (of_frame, rows), (name, content) in zip(of_frames, contents.items(), strict=True)
             ],
@@ -261,6 +264,18 @@ def test_gives_each_file_of_a_frame_by_itself(storage):
     frames = [Frame(schema, iter(big.to_batches(500_000)), "stage"), frame(ROWS, name="other")]
     files = write_frames(storage, frames)["stage"].files("part")
     assert [file.scan().count_rows() for file in files] == [1_000_000, 1]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_tells_the_ids_of_a_frame(storage, start):
+    """Out of the dictionaries where they hold no others, else out of the lists."""
+    schema = pa.schema([("items", pa.list_(pa.string()))])
+    lists = in_dictionary(pa.array([["a"], ["b", "c"], ["b"]])).slice(start)
+    rows = pa.record_batch([lists], names=["items"])
+    folder = write_frames(storage, [Frame(schema, iter([rows]), "stage")])["stage"]
+    told = [entry.get("told_by_dictionaries") for entry in folder.manifest["files"]]
+    assert told == [None if start else ["items"]]
+    assert distinct(folder.ids("items")).to_pylist() == ["a", "b", "c"][start:]
 
 
 def test_rows_that_others_wrote_are_part_of_a_frame(storage):

@@ -7,7 +7,7 @@ import pytest
 from personalize_connectors.engine.frame import ROWS_PER_GROUP
 from personalize_connectors.engine.ids import in_dictionary
 from personalize_connectors.storage import open_storage
-from personalize_connectors.table_file import row_groups, table_file
+from personalize_connectors.table_file import dictionaries, row_groups, table_file
 
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", pa.list_(pa.string()))])
 
@@ -79,3 +79,44 @@ def test_little_is_read_ahead(tmp_path):
     groups.close()
     with pytest.raises(FileNotFoundError):
         list(row_groups(storage, ["a.parquet", "missing.parquet"], ["user_id"]))
+
+
+def told(tmp_path, *batches):
+    """What the dictionaries of a file tell, each batch a row group of it; None where they tell nothing."""
+    storage = open_storage(str(tmp_path))
+    with table_file(storage, "some.parquet", SCHEMA) as table:
+        for some in batches:
+            table.write(some)
+            table.end_group()
+    found = dictionaries(storage, "some.parquet", table.entry, "items")
+    return None if found is None else [ids.to_pylist() for ids in found]
+
+
+def users(lists):
+    """A user for each list."""
+    return pa.record_batch([pa.array(["u"] * len(lists)), lists], names=SCHEMA.names)
+
+
+def test_dictionaries_tell_the_ids_of_a_file(tmp_path):
+    """Of each row group all its ids, also where its first users, a thousand of them, have no list; nothing of one without ids."""
+    without = pa.array([None, []] * 1000, pa.list_(pa.string()))
+    given = (
+        users(pa.concat_arrays([without, pa.array([["b", "a"], ["c"]])])),
+        users(without),
+        users(pa.array([["a"]])),
+    )
+    assert told(tmp_path, *given) == [["b", "a", "c"], ["a"]]
+
+
+def test_a_dictionary_with_other_ids_tells_nothing(tmp_path):
+    """Where lists were left out, or cut, their ids are still in the dictionary; then the lists have to be read."""
+    lists = in_dictionary(pa.array([["a"], ["b"]]))
+    assert told(tmp_path, users(lists)) == [["a", "b"]]
+    assert told(tmp_path, users(lists.slice(1))) is None
+
+
+def test_a_manifest_of_an_earlier_version_tells_nothing(tmp_path):
+    """It does not say of its dictionaries whether they tell all."""
+    assert (
+        dictionaries(open_storage(str(tmp_path)), "some.parquet", {"name": "some.parquet"}, "items") is None
+    )

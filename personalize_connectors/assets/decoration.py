@@ -92,7 +92,7 @@ def kept_key(connector: str) -> str:
 
 def recommended_items(users: Folder, metadata: ItemMetadata) -> Items:
     """Every item that some user gets, with its metadata line."""
-    return Items(distinct(users.coded(["items"], LISTS), "items"), metadata)
+    return Items(distinct(users.ids("items", LISTS)), metadata)
 
 
 def rendered_documents(bucket: Storage, job: Job, what: Decorating, items: Items) -> tuple[pa.Table, int]:

@@ -62,13 +62,12 @@ def recoding(known: pa.Array) -> Callable[[pa.ListArray], pa.ListArray]:
     return of
 
 
-def distinct(batches: Iterable[pa.RecordBatch], column: str) -> pa.Array:
-    """All ids in the lists of a column, each once, in the order of their code points."""
+def distinct(ids: Iterable[pa.Array]) -> pa.Array:
+    """Each id of all these once, in the order of their code points."""
     found, waiting = [pa.array([], pa.string())], 0
-    for batch in batches:
-        ids = _used(batch[column].flatten())
-        found.append(ids)
-        waiting += len(ids)
+    for some in ids:
+        found.append(_used(some))
+        waiting += len(found[-1])
         if waiting > _MOST_WAITING:
             found, waiting = [pa.chunked_array(found).unique()], 0
     return pa.chunked_array(found).unique().sort()

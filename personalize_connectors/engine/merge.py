@@ -45,7 +45,7 @@ def item_lists(lines: Iterable[pa.RecordBatch]) -> ItemLists:
     if not found:
         nothing = np.zeros(0, np.int64)
         return ItemLists(pa.array([], pa.string()), pa.array([], pa.string()), nothing, np.zeros(1, np.int64))
-    names = distinct(found, "recommended")
+    names = distinct(batch["recommended"].flatten() for batch in found)
     sizes = np.concatenate([lengths(batch["recommended"]) for batch in found])
     return ItemLists(
         queries=pa.concat_arrays([batch["query"] for batch in found]),

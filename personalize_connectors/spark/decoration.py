@@ -72,8 +72,7 @@ class _Items:
     users: Stage
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
-        lists = self.users.file(number).coded(["items"], LISTS)
-        yield pa.record_batch({"item_id": distinct(lists, "items")})
+        yield pa.record_batch({"item_id": distinct(self.users.file(number).ids("items", LISTS))})
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class _Recording:
     token: str
 
     def __call__(self, number: int, rows: pa.Table) -> pa.Table:
-        ids = () if self.lookup.whole else (distinct(self._lists(number, ["items"]), "items"),)
+        ids = () if self.lookup.whole else (distinct(self._ids(number)),)
         documents = self.lookup.documents(ids)
         refusals = Refusals(self.what.connector, self.what.settings, documents, self.what.longest)
         with task_session() as session:
@@ -97,6 +96,9 @@ class _Recording:
             frame = recorded(self.run, self.what, documents, rows_frame(self.run, self.what, found))
             row = written(self.users.root, frame, self.token, number, lambda: _found(refusals))
         return pa.Table.from_batches([row])
+
+    def _ids(self, number: int) -> Iterator[pa.Array]:
+        return self.users.file(number).ids("items", LISTS) if number < len(self.users) else iter(())
 
     def _lists(self, number: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Those who are removed are in no file."""

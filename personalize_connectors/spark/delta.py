@@ -37,7 +37,7 @@ class Fingerprinting:
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         """Those of one file."""
         folder = self.users.file(number)
-        ids = () if self.lookup.whole else (distinct(folder.coded(["items"], self.users.frame), "items"),)
+        ids = () if self.lookup.whole else (distinct(folder.ids("items", self.users.frame)),)
         documents = self.lookup.documents(ids, _NEEDED)
         lists = with_known_items(folder.coded(["user_id", "items"], self.users.frame), documents)
         points = self.lookup.points(documents)
