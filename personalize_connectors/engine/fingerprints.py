@@ -130,4 +130,4 @@ def _sums(of_item: np.ndarray | None, items: np.ndarray, counts: np.ndarray) -> 
         return np.zeros(len(counts), np.int64)
     if _are_alike(of_item):
         return np.asarray(counts * of_item[0])
-    return row_sums(of_item[items], counts)
+    return row_sums(of_item, items, counts)

@@ -16,6 +16,8 @@ Ints = np.ndarray
 
 # What is made of text at a time, and then digested or compressed, stays in the caches of a processor.
 IN_CACHE = 4 << 20
+# Numbers; memory of that size is used again.
+_SUMMED_AT_ONCE = 1 << 16
 
 
 def lengths(lists: pa.ListArray) -> Ints:
@@ -100,11 +102,21 @@ def surrounded(before: str, texts: pa.Array, after: str) -> pa.Array:
     return pc.binary_join_element_wise(before, texts, after, "")
 
 
-def row_sums(values: Ints, counts: Ints) -> Ints:
-    """For each row the sum of its entries, which stand one row after the other; `counts` says how many each row has."""
-    sums, having = np.zeros(len(counts), np.int64), counts > 0
-    if len(values):
-        sums[having] = np.add.reduceat(values, (np.cumsum(counts) - counts)[having])
+def row_sums(numbers: Ints, entries: Ints, counts: Ints) -> Ints:
+    """For each row the sum of the numbers of its entries.
+
+    Args:
+        numbers: What the entries are places in.
+        entries: The codes of all rows' entries, one row after the other.
+        counts: How many entries each row has.
+    """
+    sums, ends = np.zeros(len(counts), np.int64), np.cumsum(counts)
+    for start, end in row_slices(counts, _SUMMED_AT_ONCE):
+        having = start + np.flatnonzero(counts[start:end])
+        if len(having):
+            first = ends[start] - counts[start]
+            found = numbers[entries[first : ends[end - 1]]]
+            sums[having] = np.add.reduceat(found, ends[having] - counts[having] - first)
     return sums
 
 

@@ -84,7 +84,7 @@ class Pieces:
     @cached_property
     def weights(self) -> Ints:
         """The bytes of each row's documents."""
-        return row_sums(self.texts.sizes[self.codes], self.counts)
+        return row_sums(self.texts.sizes, self.codes, self.counts)
 
     def slices(self, weights: Ints, most: int) -> Iterator[Pieces]:
         """The rows in slices of at most so much by their weights (or one row)."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize_connectors.engine import gather as gather_module
 from personalize_connectors.engine.gather import (
     between,
     first_apart,
@@ -94,9 +95,14 @@ def test_slices_stay_within_their_size(weights, slices):
     assert list(row_slices(np.array(weights, np.int64), 64)) == slices
 
 
-@given(st.lists(st.lists(st.integers(-(2**40), 2**40), max_size=4), max_size=6))
-def test_sums_are_those_of_each_row(rows):
-    """Also of rows without entries, wherever they stand."""
+@given(st.lists(st.integers(-(2**40), 2**40), min_size=1), st.data(), st.integers(1, 4))
+def test_sums_are_those_of_each_row(numbers, data, at_once):
+    """Also of rows without entries, wherever they stand, and where some are summed at a time."""
+    places = st.integers(0, len(numbers) - 1)
+    rows = data.draw(st.lists(st.lists(places, max_size=4), max_size=6))
     entries = np.array([entry for row in rows for entry in row], np.int64)
     counts = np.array([len(row) for row in rows], np.int64)
-    assert row_sums(entries, counts).tolist() == [sum(row) for row in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gather_module, "_SUMMED_AT_ONCE", at_once)
+        found = row_sums(np.array(numbers), entries, counts)
+    assert found.tolist() == [sum(numbers[entry] for entry in row) for row in rows]
