@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from statistics import median
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,11 +23,14 @@ from rich.console import Console
 from benchmarks.command import arguments, count, run
 from benchmarks.delivery.figures import table
 from personalize_connectors.engine.batch_output import typed_lines
+from personalize_connectors.engine.digests import digesting
 from personalize_connectors.engine.ids import in_dictionary, places_of
 from personalize_connectors.engine.lines import stretches
 from personalize_connectors.engine.session import open_session
 
 _LENGTH, _MEMORY = 25, 4 << 30
+# What the fingerprint of such a list is made of: two digests and those of its items.
+_DIGESTED = 16 * (2 + _LENGTH)
 _IDS = (1_000, 100_000, 1_000_000)
 Work = Callable[[], object]
 
@@ -59,6 +64,19 @@ def _pairs(users: int) -> Iterator[tuple[str, Work, Work]]:
             others = known.take(pa.array(chance.permutation(distinct)))
             looked_up = partial(places_of, others, known), partial(pc.index_in, others, value_set=known)
             yield f"places of ids, of {distinct:,}", *looked_up
+    digested = pa.table(
+        {
+            "text": pa.array(
+                map(bytes, chance.integers(0, 256, (users, _DIGESTED), np.uint8)), pa.large_binary()
+            )
+        }
+    )
+    md5_in_duckdb = duckdb.from_arrow(digested).aggregate("max(md5(text))").fetchall
+    yield (
+        f"digests of {_DIGESTED} bytes",
+        partial(digesting(), digested["text"].combine_chunks()),
+        md5_in_duckdb,
+    )
     text = _lines(users)
     yield "lines, typed", partial(_typed, text, len(text)), partial(_typed, text, 0)
 
@@ -72,9 +90,9 @@ def _in_turns(compiled: Work, without: Work, rounds: int) -> tuple[str, str, str
 
 
 def _seconds(work: Work) -> float:
-    before = sum(os.times()[:2])
+    before = time.process_time()
     work()
-    return sum(os.times()[:2]) - before
+    return time.process_time() - before
 
 
 def _lines(users: int) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from personalize_connectors.engine.digests import MD5, digesting
 from personalize_connectors.engine.gather import IN_CACHE, Ints, lengths, row_slices, row_sums
 from personalize_connectors.engine.ids import places
 from personalize_connectors.engine.item_documents import column
@@ -39,7 +40,7 @@ _SCHEMA = pa.schema(
     [
         ("place", pa.int64()),
         ("user_id", pa.string()),
-        ("digests", pa.large_binary()),
+        ("fingerprint", MD5),
         ("points", pa.int64()),
         ("points_if_known", pa.int64()),
     ]
@@ -60,13 +61,12 @@ def fingerprints(
     seed = hashlib.md5(
         orjson.dumps(rendering, option=orjson.OPT_SORT_KEYS), usedforsecurity=False
     ).hexdigest()
-    reader = pa.RecordBatchReader.from_batches(_SCHEMA, _digests(users, documents, seed, points))
-    return session.from_arrow(reader).project(
-        "place, user_id, unhex(md5(digests)) AS fingerprint, points, points_if_known"
+    return session.from_arrow(
+        pa.RecordBatchReader.from_batches(_SCHEMA, _fingerprints(users, documents, seed, points))
     )
 
 
-def _digests(
+def _fingerprints(
     users: Iterable[pa.RecordBatch], documents: pa.Table, seed: str, points: Points
 ) -> Iterator[pa.RecordBatch]:
     known = column(documents, "item_id")
@@ -74,7 +74,7 @@ def _digests(
     digests = pa.concat_arrays([column(documents, "digest"), pa.array(seeds)])
     fixed = digests.cast(pa.binary()).cast(pa.binary(_DIGEST))
     pieces = np.frombuffer(fixed.buffers()[1], f"V{_DIGEST}", len(fixed), fixed.offset * _DIGEST)
-    place = 0
+    place, md5_of = 0, digesting()
     for batch in _slices(users):
         counts = lengths(batch["items"])
         items = places(batch["items"], known)
@@ -84,8 +84,8 @@ def _digests(
         if points.per_known_user is not None:
             known_user = points.per_known_user + _sums(points.per_known_item, items, counts)
         own = pa.array(np.arange(place, place := place + len(batch)))
-        texts = _texts(pieces[codes], ends)
-        columns = [own, batch["user_id"], texts, pa.array(billed), pa.array(known_user)]
+        found = md5_of(_texts(pieces[codes], ends))
+        columns = [own, batch["user_id"], found, pa.array(billed), pa.array(known_user)]
         yield pa.record_batch(columns, schema=_SCHEMA)
 
 

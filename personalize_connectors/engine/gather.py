@@ -25,13 +25,16 @@ def lengths(lists: pa.ListArray) -> Ints:
     return np.asarray(pc.list_value_length(lists).to_numpy(zero_copy_only=False), np.int64)
 
 
-def places_and_letters(texts: pa.StringArray) -> tuple[Ints, np.ndarray]:
+def places_and_letters(texts: pa.Array) -> tuple[Ints, np.ndarray]:
     """Where each text begins, and behind them all where the last one ends, in the bytes of texts one after the other.
 
-    Neither can be written to, whatever made the texts: the compiler tells arrays apart by that.
+    Texts may be of any type. Neither can be written to, whatever made them: the compiler tells arrays apart by that.
     """
+    kind = (
+        np.int64 if pa.types.is_large_string(texts.type) or pa.types.is_large_binary(texts.type) else np.int32
+    )
     _, offsets, letters = texts.buffers()
-    places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    places = np.frombuffer(offsets, kind)[texts.offset : texts.offset + len(texts) + 1]
     found = places, np.frombuffer(letters or b"", np.uint8)
     for each in found:
         each.flags.writeable = False

@@ -6,7 +6,6 @@ fewer of them than users.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from binascii import b2a_base64
 from collections import Counter
@@ -19,6 +18,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from personalize_connectors.engine.digests import MD5, digesting
 from personalize_connectors.engine.gather import Ints
 from personalize_connectors.engine.items import Items
 
@@ -28,6 +28,7 @@ Payload = Callable[[Fields], tuple[bytes, Sequence[tuple[str, str]]]]
 
 # Each text that orjson writes takes some kilobytes until it is in a column.
 _AT_ONCE = 4096
+_DIGEST_BYTES = 12
 
 # A number this long may not fit 64 bits; orjson would round it.
 _LONG_NUMBER = r"\d{19}"
@@ -69,7 +70,7 @@ def render(items: Items, selection: Selection, payload: Payload, wanted: Ints | 
     what breaks the connector's rules.
     """
     wanted = np.arange(len(items)) if wanted is None else wanted
-    found = [[pa.array([], field.type)] for field in SCHEMA]
+    found, md5_of = [[pa.array([], field.type)] for field in SCHEMA], digesting()
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
         ids, lines = items.ids.take(pa.array(some)), items.lines(some)
@@ -77,9 +78,18 @@ def render(items: Items, selection: Selection, payload: Payload, wanted: Ints | 
             _rendered(item_id, fields, selection, payload)
             for item_id, fields in zip(ids.to_pylist(), _parsed(lines), strict=True)
         ]
-        documents, payloads, digests, findings = zip(*rendered, strict=True)
+        documents, texts, findings = zip(*rendered, strict=True)
+        payloads = pa.array(texts, pa.string())
         line_digests = items.line_digests.take(pa.array(some))
-        columns = (ids, documents, payloads, digests, lines.is_valid(), line_digests, findings)
+        columns = (
+            ids,
+            documents,
+            payloads,
+            _digests(md5_of(payloads)),
+            lines.is_valid(),
+            line_digests,
+            findings,
+        )
         for arrays, values in zip(found, columns, strict=True):
             arrays.append(values if isinstance(values, pa.Array) else pa.array(values, arrays[0].type))
     return pa.table([_joined(arrays) for arrays in found], schema=SCHEMA)
@@ -94,11 +104,11 @@ def _joined(arrays: list[pa.Array]) -> pa.Array:
 
 def _rendered(
     item_id: str, metadata: Fields | None, selection: Selection, payload: Payload
-) -> tuple[bytes, bytes, str, tuple[dict[str, str], ...]]:
+) -> tuple[bytes, bytes, tuple[dict[str, str], ...]]:
     fields = selection.document(item_id, metadata or {})
     delivered, findings = payload(fields)
     found = tuple({"rule": rule, "field": field} for rule, field in findings)
-    return dump(fields), delivered, _digest(delivered), found
+    return dump(fields), delivered, found
 
 
 def column(documents: pa.Table, name: str) -> pa.Array:
@@ -138,5 +148,11 @@ def _parsed(lines: pa.LargeStringArray) -> Iterator[Fields | None]:
         yield None if line is None else json.loads(line) if has_long else orjson.loads(line)
 
 
-def _digest(payload: bytes) -> str:
-    return b2a_base64(hashlib.md5(payload, usedforsecurity=False).digest()[:12], newline=False).decode()
+def _digests(md5: pa.FixedSizeBinaryArray) -> pa.StringArray:
+    """The first 96 bits of each, in Base64."""
+    whole = (
+        np.frombuffer(md5.buffers()[1], f"V{MD5.byte_width}", len(md5)).view(np.uint8).reshape(len(md5), -1)
+    )
+    letters = b2a_base64(whole[:, :_DIGEST_BYTES].tobytes(), newline=False)
+    ends = np.arange(len(md5) + 1, dtype=np.int32) * (_DIGEST_BYTES * 4 // 3)
+    return pa.StringArray.from_buffers(len(md5), pa.py_buffer(ends), pa.py_buffer(letters))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from personalize_connectors.engine.digests import MD5, digesting
 from personalize_connectors.engine.gather import Ints
 from personalize_connectors.engine.ids import places_of
 from personalize_connectors.engine.item_metadata import ItemMetadata
 
-# Lines that are held as Python objects for a moment.
+# Lines that are held once more for a moment.
 _AT_ONCE = 65_536
 
 
@@ -46,13 +46,11 @@ class Items:
     @cached_property
     def line_digests(self) -> pa.FixedSizeBinaryArray:
         """MD5 of each item's metadata line; null where there is none."""
-        found = [pa.array([], pa.binary(16))]
+        found, md5_of = [pa.array([], MD5)], digesting()
         for start in range(0, len(self), _AT_ONCE):
             lines = self.lines(np.arange(start, min(start + _AT_ONCE, len(self))))
-            digests = [line and _md5(line) for line in lines.cast(pa.large_binary()).to_pylist()]
-            found.append(pa.array(digests, pa.binary(16)))
+            digests, having = md5_of(lines.drop_null()), np.flatnonzero(lines.is_valid())
+            places = np.full(len(lines), -1)
+            places[having] = np.arange(len(having))
+            found.append(digests.take(pa.array(places, mask=places < 0)))
         return pa.concat_arrays(found)
-
-
-def _md5(line: bytes) -> bytes:
-    return hashlib.md5(line, usedforsecurity=False).digest()

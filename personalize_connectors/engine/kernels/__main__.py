@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from personalize_connectors.engine.digests import digesting
 from personalize_connectors.engine.gather import places_and_letters
 from personalize_connectors.engine.kernels.dictionary import encoded
 from personalize_connectors.engine.known_matches import nothing_written, sequences
@@ -14,6 +15,7 @@ LINE = b'{"input":{"userId":"u"},"output":{"recommendedItems":["i"],"scores":[0.
 for _ in plain_rows(stretches([[LINE]]), grammar("userId", "recommendedItems")):
     pass
 encoded(*places_and_letters(pa.array(["i"])))
+digesting()(pa.array(["text"]))
 documents = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), pa.array(["document"]))
 rows = pieces_of(unjoined(pa.array(["head"]), pa.ListArray.from_arrays([0, 1], documents), "tail"), None)
 sequences(nothing_written(rows.texts, 23), rows)
