@@ -15,9 +15,8 @@ from personalize_connectors.engine.gather import Ints, places_and_letters
 
 # Ids of several batches, perhaps the same ones, before their repeats are left out.
 _MOST_WAITING = 2_000_000
-# Ids that compiled code looks up, which waits less for memory; fewer are not worth that it comes into the process. What is looked
-# up of a dictionary comes again with each row group.
-_MANY, _VERY_MANY = 1 << 16, 1 << 20
+# Ids that compiled code looks up, which waits less for memory; fewer are not worth that it comes into the process.
+_MANY = 1 << 19
 # Two such arrays of text are one.
 _LARGEST = 1 << 30
 
@@ -85,7 +84,7 @@ def _used(ids: pa.Array) -> pa.StringArray:
 def in_dictionary(lists: pa.ListArray) -> pa.ListArray:
     """Lists of ids as text with their ids put into a dictionary, in the order in which they are met."""
     ids = lists.values
-    if not _is_worth_compiling(ids, _VERY_MANY):
+    if not _is_worth_compiling(ids, _MANY):
         return _with_ids(lists, ids.dictionary_encode())
     codes, known = _encoded(ids)
     return _with_ids(lists, coded(pa.array(codes), known))

@@ -16,7 +16,6 @@ texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), 
 def _compiled():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids, "_MANY", 0)
-        patch.setattr(ids, "_VERY_MANY", 0)
         yield
 
 
