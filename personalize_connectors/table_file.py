@@ -30,8 +30,8 @@ _BYTES_PER_GROUP = 96 << 20
 _LARGEST_DICTIONARY = 64 << 20
 _SURELY_WHOLE = _LARGEST_DICTIONARY // 2
 _WAITING = 1
-# A dictionary of a hundred thousand ids is as large.
-_READ_AT_ONCE = 1 << 20
+# A dictionary of two hundred thousand ids and the first codes, in one request to S3.
+_READ_AT_ONCE = 4 << 20
 _ROWS_AT_ONCE = 1024
 
 

@@ -282,20 +282,18 @@ def not_in_state(
     session.register("receipts", _few_ahead(receipts, "user_id", "fingerprint", "status", "answered_at"))
     session.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE apart AS SELECT user_id FROM receipts ANTI JOIN written USING (user_id, fingerprint)
+        CREATE OR REPLACE TEMP TABLE perhaps_missing AS SELECT user_id FROM receipts ANTI JOIN written USING (user_id, fingerprint)
         WHERE status = 'accepted' AND fingerprint <> {_REMOVED}
         """
     )
-    if not number(
-        session, "SELECT count(*) FROM apart"
-    ):  # what is accepted last of each user takes longer to work out
+    if not number(session, "SELECT count(*) FROM perhaps_missing"):
         return 0
     return number(
         session,
         f"""
         SELECT count(*) FROM (
           SELECT user_id, arg_max(fingerprint, answered_at) AS fingerprint, arg_max(status, answered_at) AS status
-          FROM receipts SEMI JOIN apart USING (user_id) WHERE status IN ('accepted', 'unknown') GROUP BY user_id
+          FROM receipts SEMI JOIN perhaps_missing USING (user_id) WHERE status IN ('accepted', 'unknown') GROUP BY user_id
           HAVING status = 'accepted' AND fingerprint <> {_REMOVED}
         ) ANTI JOIN written USING (user_id, fingerprint)
         """,
