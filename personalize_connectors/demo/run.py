@@ -143,15 +143,27 @@ def _show_profile() -> None:
 
 
 def _show_next(folder: Path) -> None:
+    in_checkout = Path("Makefile").is_file() and Path("workspace.yaml").is_file()
+    shown = {
+        str(folder): "the bucket: etl_jobs/, with each job's stages, errors and output",
+        f"{_here('personalize-connectors')} jobs": "the jobs and their last runs",
+    }
+    if in_checkout:
+        shown["make dev"] = "the Dagster UI on this bucket: the asset graph, the runs, their plots"
+    width = max(map(len, shown))
     out.print("\nWhat to look at next:")
-    if Path("Makefile").is_file() and Path("workspace.yaml").is_file():
+    for what, text in shown.items():
+        out.print(f"  {escape(what.ljust(width))}   {text}")
+    if not in_checkout:
+        settings = f"DAGSTER_HOME={quote(os.environ['DAGSTER_HOME'])} CONNECTORS_ROOT={quote(str(folder))}"
         out.print(
-            "  make dev            the Dagster UI on this bucket: the asset graph, the runs, their plots"
+            f"  {escape(settings)} {escape(_here('dagster'))} dev -m personalize_connectors.definitions"
         )
-    else:
-        home, root = (escape(quote(place)) for place in (os.environ["DAGSTER_HOME"], str(folder)))
-        out.print(
-            f"  DAGSTER_HOME={home} CONNECTORS_ROOT={root} dagster dev -m personalize_connectors.definitions"
-        )
-    out.print(f"  {escape(str(folder))}   the bucket: etl_jobs/, with each job's stages, errors and output")
-    out.print("  personalize-connectors jobs   the jobs and their last runs")
+
+
+def _here(command: str) -> str:
+    """A command of our environment as it can be typed here, whether that is active or not."""
+    beside = Path(sys.executable).with_name(command)
+    if shutil.which(command) or not beside.is_file():
+        return command
+    return quote(str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside))

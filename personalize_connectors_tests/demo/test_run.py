@@ -1,7 +1,10 @@
 """The demo, end to end."""
 
+import os
 import re
 import shlex
+import sys
+from shutil import which
 
 import pytest
 
@@ -19,7 +22,11 @@ def _own_folder(tmp_path, monkeypatch):
 
 
 def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, monkeypatch, capsys):
-    """The demo delivers both days to its own emulator, whatever the environment says; again, it leaves alone what is not its own."""
+    """The demo delivers both days to its own emulator, whatever the environment says; again, it leaves alone what is not its own.
+
+    What it says to look at next can be typed as it stands, also where our environment is not active.
+    """
+    monkeypatch.setenv("PATH", os.defpath)
     folder = tmp_path / "my shop"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -34,6 +41,11 @@ def test_the_demo_runs_twice_in_an_empty_folder(tmp_path, monkeypatch, capsys):
         assert shlex.split(command)[:2] == [
             f"DAGSTER_HOME={folder / '.dagster'}",
             f"CONNECTORS_ROOT={folder / 'bucket'}",
+        ]
+        (jobs,) = [line for line in printed.splitlines() if line.endswith("   the jobs and their last runs")]
+        assert [which(shlex.split(command)[2]), which(shlex.split(jobs)[0])] == [
+            f"{sys.prefix}/bin/dagster",
+            f"{sys.prefix}/bin/personalize-connectors",
         ]
         assert not mine.exists() or mine.read_text() == "mine"
         mine.parent.mkdir(exist_ok=True)
