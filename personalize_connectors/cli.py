@@ -255,10 +255,6 @@ def _read_to_its_end(command: Callable[[], Any]) -> Any:
 
 def process() -> None:
     """The same as a whole process."""
-    # Whoever closed one of them wants none of it; Python then has None there, which nothing that prints expects.
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     run_and_end(main)
 
 

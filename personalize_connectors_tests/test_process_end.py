@@ -1,9 +1,13 @@
 """How a process of ours ends."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+_BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 _CODE = """
 import atexit, sys
@@ -43,3 +47,18 @@ def test_ends_with_the_code_of_what_it_ran(how, code, told):
     )
     assert (done.returncode, done.stdout) == (code, "ran\ncleaned up\n")
     assert done.stderr.strip().endswith(told)
+
+
+def test_output_that_is_lost_is_no_success():
+    """As Python ends where nobody can have what was printed; an error's own code counts more."""
+    for how, code in (("pass", 120), ("sys.exit(3)", 3)):
+        command = [sys.executable, "-c", _CODE.format(how=how)]
+        with Path("/dev/full").open("w") as full:
+            ended = subprocess.run(command, check=False, stdout=full, timeout=60, env=_BUFFERED)
+        assert ended.returncode == code
+
+
+def test_output_that_nobody_wants_is_no_error():
+    """A process can be started without an output."""
+    command = ["sh", "-c", '"$@" >&- 2>&-', "sh", sys.executable, "-c", _CODE.format(how="pass")]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0

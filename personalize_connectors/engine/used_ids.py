@@ -16,7 +16,7 @@ class UsedIds:
         most_bytes: Of a larger dictionary it is not known whether the file has the whole of it.
         dictionary: That of the row group before, which the next one may begin with.
         used: Which ids of it some list holds.
-        told: Whether the dictionaries before it are whole, and lists hold all of their ids.
+        told: Whether the dictionaries before it are whole, and lists hold all of their ids and nothing else.
     """
 
     most_bytes: int
@@ -29,14 +29,14 @@ class UsedIds:
         if not ids.dictionary.slice(0, len(self.dictionary)).equals(self.dictionary):
             self.told = self.all_used
             self.used = np.zeros(0, bool)
-        self.told &= ids.dictionary.nbytes <= self.most_bytes
+        self.told &= ids.dictionary.nbytes <= self.most_bytes and not ids.null_count
         self.dictionary = ids.dictionary
-        codes, before = ids.indices.to_numpy(), len(self.used)
+        codes, before = ids.indices.drop_null().to_numpy(), len(self.used)
         wanted = codes[codes >= before] if self.used.all() else codes
         self.used = np.append(self.used, np.zeros(len(ids.dictionary) - before, bool))
         self.used[wanted] = True
 
     @property
     def all_used(self) -> bool:
-        """Whether the dictionaries are whole, and lists hold all of their ids."""
+        """Whether the dictionaries are whole, and lists hold all of their ids and nothing else."""
         return self.told and bool(self.used.all())

@@ -50,3 +50,8 @@ def test_a_dictionary_that_was_kept_is_looked_at_as_one():
 def test_a_large_dictionary_tells_nothing():
     """Parquet may not have kept the whole of it."""
     assert not noted([(["a" * 2000], [0]), ("b", [0])]).all_used
+
+
+def test_an_entry_without_an_id_is_in_no_dictionary():
+    """Lists with such entries hold more than their dictionary tells."""
+    assert not noted([("a", [0, None])]).all_used
