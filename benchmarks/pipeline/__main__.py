@@ -3,7 +3,7 @@
     python -m benchmarks.pipeline [--users N ...] [--items N ...] [--length N ...] [--rounds N]
         [--compression none|gzip|zstd] [--compare COMMIT] [--spark] [--keep FOLDER]
 
-Each stage runs in a process of its own, then a whole run does in one, which is what the ratios are of. Nothing is delivered: between
+A whole run is made in one process, which is what the ratios are of, and then each stage in one of its own. Nothing is delivered: between
 decorating and the state, receipts are written as if the destination had accepted everything; that is not timed. The floor of a day is
 the time to read its input and to push its output's text through the same compressor to the same disk. With several rounds, figures
 are medians. CONNECTORS_MEMORY_LIMIT bounds the engine as in any run.
