@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from personalize_connectors.engine.gather import places_and_letters
 
-# Bytes. To bring the compiled code into the process takes a fifth of a second, in which as many are digested several times.
-_WORTH_COMPILING = 16 << 20
+# Bytes. To bring the compiled code into the process takes a fifth of a second, little longer than to digest them without.
+_WORTH_COMPILING = 64 << 20
 _COMPILED = "personalize_connectors.engine.kernels.compiled"
 
 MD5 = pa.binary(16)
