@@ -17,7 +17,8 @@ _LANES = 64
 _BLOCK, _WORDS, _LENGTH = np.uint64(64), 16, np.uint64(8)
 _ONE, _TWO, _THREE, _FOUR, _EIGHT, _HALF = (np.uint64(each) for each in (1, 2, 3, 4, 8, 32))
 _BITS, _END = np.uint32(32), np.uint32(0x80)
-# Of each of the four rounds (RFC 1321, 3.4): by how many bits its steps turn, and which words they take, step by step.
+# The four rounds by their functions (RFC 1321, 3.4), and of each: by how many bits its steps turn, and which words they take, step by step.
+_F, _G, _H, _I = range(4)
 _TURNS = np.array([[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]], np.uint32)
 _FACTORS, _FIRST = np.array([1, 5, 3, 7]), np.array([0, 1, 5, 0])
 _TABLE = np.array([int(abs(math.sin(step + 1)) * 2**32) for step in range(64)], np.uint32)
@@ -105,15 +106,15 @@ def _word(letters: Bytes, place: np.uint64, end: np.uint64) -> Word:
 
 @inner
 def _rounds(state: np.ndarray, words: np.ndarray, lanes: np.uint64) -> None:
-    """The 64 steps of a block; to be told how many lanes there are lets the compiler take them together."""
+    """The 64 steps of a block; that lanes are counted when it runs, and rounds are not, lets the compiler take lanes together."""
     for step in range(0, _WORDS, 4):
-        _four_steps(state, words, lanes, 0, step)
+        _four_steps(state, words, lanes, _F, step)
     for step in range(0, _WORDS, 4):
-        _four_steps(state, words, lanes, 1, step)
+        _four_steps(state, words, lanes, _G, step)
     for step in range(0, _WORDS, 4):
-        _four_steps(state, words, lanes, 2, step)
+        _four_steps(state, words, lanes, _H, step)
     for step in range(0, _WORDS, 4):
-        _four_steps(state, words, lanes, 3, step)
+        _four_steps(state, words, lanes, _I, step)
 
 
 @inner
@@ -146,12 +147,12 @@ def _turned(word: Word, total: np.uint64, by: Word) -> Word:
 
 @inner
 def _mixed(nth: int, b: Word, c: Word, d: Word) -> Word:
-    """F, G, H or I."""
-    if nth == 0:
+    """What the round is named for."""
+    if nth == _F:
         return np.uint32(d ^ (b & (c ^ d)))
-    if nth == 1:
+    if nth == _G:
         return np.uint32(c ^ (d & (b ^ c)))
-    if nth == 2:  # noqa: PLR2004 - the rounds are numbered
+    if nth == _H:
         return np.uint32(b ^ c ^ d)
     return np.uint32(c ^ (b | ~d))
 
