@@ -49,8 +49,7 @@ class Items:
         found, md5_of = [pa.array([], MD5)], digesting()
         for start in range(0, len(self), _AT_ONCE):
             lines = self.lines(np.arange(start, min(start + _AT_ONCE, len(self))))
-            digests, having = md5_of(lines.drop_null()), np.flatnonzero(lines.is_valid())
-            places = np.full(len(lines), -1)
-            places[having] = np.arange(len(having))
-            found.append(digests.take(pa.array(places, mask=places < 0)))
+            there = lines.is_valid().to_numpy(zero_copy_only=False)
+            digests = md5_of(lines.drop_null())
+            found.append(digests.take(pa.array(np.cumsum(there) - 1, mask=~there)))
         return pa.concat_arrays(found)
