@@ -1,7 +1,8 @@
 """A Parquet file of a frame: written by row groups, and read by them.
 
 Lists of ids are dictionary encoded, so that a reader takes them as places in a dictionary (`engine.ids`); such a dictionary
-is as large as there are ids, and a row group large enough to be worth one.
+is as large as there are ids, and a row group large enough to be worth one. Lists of numbers are where few of them are different, as
+scores are that Amazon Personalize rounds to seven decimals.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -33,6 +34,8 @@ _WAITING = 1
 # A dictionary of two hundred thousand ids and the first codes, in one request to S3.
 _READ_AT_ONCE = 4 << 20
 _ROWS_AT_ONCE = 1024
+# Of so many numbers at most half are different where a dictionary takes less room than the numbers, and no more time.
+_SAMPLE = 1 << 16
 
 
 @dataclass
@@ -41,8 +44,8 @@ class TableFile:
 
     Attributes:
         file: The file.
-        writer: Parquet's writer.
-        schema: The columns, as they are handed to it.
+        schema: The columns, as they are handed to Parquet's writer.
+        closing: Closes the writer.
         gathering: The threads that make one of the batches of a row group, with ids that are text put into a dictionary.
         encoding: The thread that encodes.
         then: Takes each row group as it is handed to Parquet.
@@ -51,11 +54,12 @@ class TableFile:
         size: Bytes of it.
         pending: The row group that is being encoded, and the one that waits for it.
         ids: Of columns of lists of ids, what is used of their dictionaries.
+        writer: Parquet's writer, once there is a row group.
     """
 
     file: WrittenFile
-    writer: pq.ParquetWriter
     schema: pa.Schema
+    closing: ExitStack
     gathering: ThreadPoolExecutor
     encoding: ThreadPoolExecutor
     then: Callable[[pa.RecordBatch], None]
@@ -64,6 +68,7 @@ class TableFile:
     size: int = 0
     pending: deque[Future[None]] = field(default_factory=deque)
     ids: dict[str, UsedIds] = field(default_factory=dict)
+    writer: pq.ParquetWriter | None = None
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -104,7 +109,25 @@ class TableFile:
         self.then(rows)
         for name, ids in self.ids.items():
             ids.note(rows[name].flatten())
-        self.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
+        table = pa.Table.from_batches([rows])
+        (self.writer or self.begin(rows)).write_table(table, row_group_size=len(rows))
+
+    def begin(self, first: pa.RecordBatch) -> pq.ParquetWriter:
+        """The writer, for a file whose first row group this is."""
+        coded = [*self.ids, *(name for name in self.schema.names if _are_few(first[name]))]
+        plain = [name for name in self.schema.names if not pa.types.is_nested(self.schema.field(name).type)]
+        writer = pq.ParquetWriter(
+            self.file.sink,
+            self.schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=list(map(_element, coded)),
+            dictionary_pagesize_limit=_LARGEST_DICTIONARY,
+            write_statistics=plain,
+            store_schema=False,
+        )
+        self.writer = self.closing.enter_context(writer)
+        return writer
 
 
 def _size(column: pa.Array) -> int:
@@ -112,6 +135,14 @@ def _size(column: pa.Array) -> int:
     in_lists = column.values if pa.types.is_list(column.type) else column
     shared = in_lists.dictionary.nbytes if pa.types.is_dictionary(in_lists.type) else 0
     return int(column.nbytes) - shared
+
+
+def _are_few(column: pa.Array) -> bool:
+    """Whether it holds lists of numbers of which few are different."""
+    if not (pa.types.is_list(column.type) and pa.types.is_floating(column.type.value_type)):
+        return False
+    some = column.values[:_SAMPLE]
+    return 0 < 2 * len(some.unique()) <= len(some)
 
 
 def _one(chunks: list[pa.Array]) -> pa.Array:
@@ -140,31 +171,21 @@ def table_file(
         schema: Its columns.
         then: Takes each row group when it is encoded, with lists of ids in a dictionary.
     """
-    ids = [column.name for column in schema if is_text(column.type)]
+    used = {column.name: UsedIds(_SURELY_WHOLE) for column in schema if is_text(column.type)}
     stored = _stored(schema)
     with (
         written_file(storage, path) as file,
-        pq.ParquetWriter(
-            file.sink,
-            stored,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=list(map(_element, ids)),
-            dictionary_pagesize_limit=_LARGEST_DICTIONARY,
-            write_statistics=[
-                name for name in schema.names if not pa.types.is_nested(schema.field(name).type)
-            ],
-            store_schema=False,
-        ) as writer,
+        ExitStack() as closing,
         ThreadPoolExecutor(_WAITING + 1, thread_name_prefix="gather") as gathering,
         ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
     ):
-        used = {name: UsedIds(_SURELY_WHOLE) for name in ids}
-        table = TableFile(file, writer, stored, gathering, encoding, then, ids=used)
+        table = TableFile(file, stored, closing, gathering, encoding, then, ids=used)
         yield table
         table.end_group()
         table.settle()
-        if told := [name for name in ids if used[name].all_used]:
+        if table.writer is None:
+            table.begin(pa.RecordBatch.from_pylist([], schema=stored))
+        if told := [name for name in used if used[name].all_used]:
             table.entry[_TOLD_BY_DICTIONARIES] = told
 
 

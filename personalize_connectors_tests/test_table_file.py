@@ -54,6 +54,33 @@ def test_an_error_while_a_group_is_encoded_is_raised(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("different", "coded"), [(1000, True), (32_768, True), (32_769, False), (70_000, False)]
+)
+def test_scores_are_in_a_dictionary_where_few_are_different(tmp_path, different, coded):
+    """Numbers are places in a dictionary where at most half of a row group's first ones are different; they come back all the same."""
+    scores = [[row % different * 1e-7] for row in range(90_000)] + [None, [], [None, 0.5]]
+    rows = pa.record_batch([pa.array(scores, pa.list_(pa.float64()))], names=["scores"])
+    with table_file(open_storage(str(tmp_path)), "some.parquet", rows.schema) as table:
+        table.write(rows.slice(0, 90_000))
+        table.end_group()
+        table.write(rows.slice(90_000))
+    file = pq.ParquetFile(tmp_path / "some.parquet")
+    groups = [file.metadata.row_group(number).column(0) for number in range(file.metadata.num_row_groups)]
+    assert [group.has_dictionary_page for group in groups] == [coded, coded]
+    assert file.read()["scores"].to_pylist() == scores
+    assert "told_by_dictionaries" not in table.entry
+
+
+@pytest.mark.parametrize("rows", [[], [None], [[]]])
+def test_nothing_is_said_of_scores_that_are_not_there(tmp_path, rows):
+    """A file without a score, or without a row, can be read."""
+    schema = pa.schema([("scores", pa.list_(pa.float64()))])
+    with table_file(open_storage(str(tmp_path)), "some.parquet", schema) as table:
+        table.write(pa.record_batch([pa.array(rows, schema.field("scores").type)], schema=schema))
+    assert pq.read_table(tmp_path / "some.parquet")["scores"].to_pylist() == rows
+
+
 def test_row_groups_come_in_order_with_their_lists_coded(tmp_path):
     """Row groups of several files come one after the other, each as one batch, columns as asked for, lists of ids in a dictionary."""
     storage, given = open_storage(str(tmp_path)), [batch(0, ROWS_PER_GROUP), batch(0, 5), batch(7, 9)]
