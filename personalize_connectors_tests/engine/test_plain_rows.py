@@ -109,6 +109,19 @@ def test_rows_and_other_lines_keep_their_files_and_numbers():
     ]
 
 
+@given(counts=st.lists(st.integers(0, 2600), min_size=1, max_size=6), different=st.integers(1, 4000))
+@example(counts=[511, 1, 1024, 513, 511, 2048], different=1000)
+def test_lists_of_any_length_keep_their_ids(counts, different):
+    """Ids of short lists are looked up together, those of long lists some at a time; a list of none is left to others."""
+    ids = (f"i{number * 7919 % different}" for number in range(sum(counts)))
+    lists = [[next(ids) for _ in range(count)] for count in counts]
+    _, rows, others = read([line(str(user), items) for user, items in enumerate(lists)])
+    assert [(row["query"], row["recommended"]) for row in rows] == [
+        (str(user), items) for user, items in enumerate(lists) if items
+    ]
+    assert len(others) == counts.count(0)
+
+
 def test_lines_that_are_not_utf8_are_left_to_others():
     """With all lines of their text: where such a line ends is known, and what it says is not."""
     _, rows, others = read([line("a"), line("b") + b"\xff\n"], [line("c")])

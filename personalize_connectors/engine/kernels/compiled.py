@@ -29,8 +29,11 @@ def compiled(function: F) -> F:
 
 
 def inner(function: F) -> F:
-    """The same of a function that makes no array: who holds those that it is given is not counted, at each call, anew."""
-    return _compiled(function, _nrt=False)
+    """The same of a function that makes no array: who holds those that it is given is not counted, at each call, anew.
+
+    It becomes part of what calls it: of an array that is handed over, all that describes it would be copied, at each call.
+    """
+    return _compiled(function, _nrt=False, forceinline=True)
 
 
 def _compiled(function: F, **options: Any) -> F:

@@ -1,7 +1,7 @@
 """Ids as places in a dictionary of them, in the order in which they are met.
 
 A hash table with open addressing. What a lookup waits for is memory, of which each step needs other places; so each step is made
-for many ids before the next one, and the waiting overlaps.
+for many ids before the next one, and the waiting overlaps. That an id stands behind the slot that its hash tells, a step of its own finds.
 
 Of what compiled functions do at each byte or id, two things would take as long as all else: to ask whether a place counts from the
 end, which is why places are unsigned; and to count who holds an array, which is done whenever one is taken out of a tuple.
@@ -15,8 +15,8 @@ import numpy as np
 
 from personalize_connectors.engine.kernels.compiled import compiled, inner, kernel
 
-# Ids that are looked up together.
-AT_ONCE = 128
+# The most ids that are looked up together.
+AT_ONCE = 1024
 _FEWEST_IDS, _FEWEST_LETTERS = 1 << 11, 1 << 16
 # FNV-1a, and the multiplier of Fibonacci hashing, which brings what differs into the upper bits.
 BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
@@ -73,7 +73,10 @@ def encoded(offsets: np.ndarray, letters: np.ndarray) -> tuple[np.ndarray, np.nd
                 hashed = mixed(hashed, letters[place])
                 place += _ONE
             tags[each - start] = tag_of(hashed)
-        known, ids = look_up(letters, wanted, known, ids, codes[start:end], steps)
+        found = codes[start:end]
+        if lacks_room(known, ids, wanted, 0, len(found)):
+            known = with_room(known, ids, wanted, 0, len(found))
+        ids = look_up(letters, wanted, 0, known, ids, found, steps)
     return codes, known.ends[: ids + 1].copy(), known.letters[: known.ends[ids]].copy()
 
 
@@ -117,18 +120,31 @@ def _room(ids: int, letters: int) -> Known:
     return Known(np.full(2 * ids, _FREE), np.zeros(ids + 1, np.int32), np.empty(letters, np.uint8))
 
 
+@inner
+def lacks_room(known: Known, ids: int, wanted: Wanted, first: int, count: int) -> bool:
+    """Whether `with_room` is needed before so many ids are looked up, beginning with one of the wanted ones."""
+    letters = known.ends[ids] + _size(wanted, first, count)
+    return ids + count >= len(known.ends) or letters >= len(known.letters)
+
+
+@inner
+def _size(wanted: Wanted, first: int, count: int) -> np.int64:
+    """The bytes of so many ids, or more."""
+    return np.int64(wanted.ends[first + count - 1] - wanted.starts[first])
+
+
 @compiled
-def _with_room(known: Known, ids: int, more: int, letters: np.int64) -> Known:
-    """The same ids, with room for so many more of so many bytes, and a byte that an id of none can be said to begin at."""
-    slots, ends, text = known.slots, known.ends, known.letters
-    while ids + more >= len(ends):
+def with_room(known: Known, ids: int, wanted: Wanted, first: int, count: int) -> Known:
+    """The same ids, with room for so many of those, and for a byte that an id of none can be said to begin at."""
+    slots, ends, text, size = known.slots, known.ends, known.letters, _size(wanted, first, count)
+    while ids + count >= len(ends):
         larger = _room(len(slots), 0)
         larger.ends[: ids + 1] = ends[: ids + 1]
         for slot in slots:
             if slot != _FREE:
                 larger.slots[_free(larger.slots, slot >> _HALF)] = slot
         slots, ends = larger.slots, larger.ends
-    while ends[ids] + letters >= len(text):
+    while ends[ids] + size >= len(text):
         longer = np.empty(2 * len(text), np.uint8)
         longer[: ends[ids]] = text[: ends[ids]]
         text = longer
@@ -145,32 +161,23 @@ def _free(slots: np.ndarray, tag: np.uint64) -> np.uint64:
     return place
 
 
-@compiled
-def look_up(
-    letters: np.ndarray, wanted: Wanted, known: Known, ids: int, codes: np.ndarray, steps: Steps
-) -> tuple[Known, int]:
-    """Find or add as many ids as there are codes; what is known then, and how many ids those are."""
-    starts, ends, _ = wanted
-    for start in range(0, len(codes), AT_ONCE):
-        end = min(start + AT_ONCE, len(codes))
-        size = np.int64(ends[end - 1] - starts[start])
-        if ids + end - start >= len(known.ends) or known.ends[ids] + size >= len(known.letters):
-            known = _with_room(known, ids, end - start, size)
-        ids = _look_up_some(letters, wanted, start, known, ids, codes[start:end], steps)
-    return known, ids
-
-
 @inner
-def _look_up_some(
+def look_up(
     letters: np.ndarray, wanted: Wanted, first: int, known: Known, ids: int, codes: np.ndarray, steps: Steps
 ) -> int:
-    """The same of some ids, for which there is room; how many are known then."""
+    """Find or add ids for which there is room, as many as there are codes, beginning with one of the wanted ones; how many are known then."""
     slots, known_ends, known_letters = known
     starts, ends, tags = wanted
     found, known_starts, sizes, first_letters = steps
     last = np.uint64(len(slots) - 1)
     for each in range(len(codes)):
         found[each] = slots[tags[first + each] & last]
+    for each in range(len(codes)):
+        tag = tags[first + each]
+        place = tag & last
+        while found[each] != _FREE and found[each] >> _HALF != tag:
+            place = (place + _ONE) & last
+            found[each] = slots[place]
     for each in range(len(codes)):
         code = found[each] & _CODE if found[each] != _FREE else np.uint64(0)
         begun = np.uint64(known_ends[code])
@@ -179,7 +186,7 @@ def _look_up_some(
         first_letters[each] = known_letters[known_starts[each]]
     for each in range(len(codes)):
         start, end, tag, slot = starts[first + each], ends[first + each], tags[first + each], found[each]
-        same = slot != _FREE and slot >> _HALF == tag and sizes[each] == end - start
+        same = slot != _FREE and sizes[each] == end - start
         if same and _are_same(letters, start, end, known_letters, known_starts[each]):
             codes[each] = slot & _CODE
         else:

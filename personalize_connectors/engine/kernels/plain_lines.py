@@ -14,12 +14,15 @@ from personalize_connectors.engine.kernels.dictionary import (
     AT_ONCE,
     BASIS,
     Known,
+    Wanted,
+    lacks_room,
     look_up,
     mixed,
     nothing_known,
     room_for_steps,
     room_for_wanted,
     tag_of,
+    with_room,
 )
 from personalize_connectors.engine.kernels.numbers import NOWHERE, Bytes, Place, read_numbers
 
@@ -28,6 +31,8 @@ _SPACE, _TAB, _RETURN = (ord(each) for each in " \t\r")
 # Whether a byte can stand in an id that is written without an escape.
 _IN_IDS = np.array([each >= _SPACE and each not in (_QUOTE, _BACKSLASH) for each in range(256)])
 _ONE, _TWO = np.uint64(1), np.uint64(2)
+# Ids of several lines are looked up at once, so many and those of the last line, which waits less for memory.
+_WORTH_LOOKING_UP = AT_ONCE // 2
 # At least so many bytes are a line, an id and a number, with what stands around them.
 _SHORTEST_LINE, _SHORTEST_ID, _SHORTEST_NUMBER = 32, 4, 2
 
@@ -113,13 +118,38 @@ def read_lines(
         ids: How many it holds.
         others: Where the lines go that are not plain: their number, where they begin, and where the next one does.
     """
-    place, behind, odd = np.uint64(0), NOWHERE, 0
-    # Ids of several lines are looked up at once, which waits less for memory.
-    steps, wanted, waiting = room_for_steps(), room_for_wanted(len(text) // _SHORTEST_ID + 1), np.int64(0)
-    starts, ends, tags = wanted
-    lines, query_ends, queries, list_ends, codes, score_ends, without_scores, scores = room
-    before_query, before_given, before_list, before_scores, before_end = grammar
+    place, odd, before = np.uint64(0), 0, rows
+    steps, wanted = room_for_steps(), room_for_wanted(len(text) // _SHORTEST_ID + 1)
     while place < np.uint64(len(text)):
+        number = line + rows - before + odd
+        place, rows, odd, listed = _read_some(text, place, number, grammar, room, rows, wanted, others, odd)
+        codes = room.codes[room.list_ends[rows] - listed : room.list_ends[rows]]
+        for first in range(0, listed, AT_ONCE):
+            found = codes[first : first + AT_ONCE]
+            if lacks_room(known, ids, wanted, first, len(found)):
+                known = with_room(known, ids, wanted, first, len(found))
+            ids = look_up(text, wanted, first, known, ids, found, steps)
+    return rows, known, ids, odd
+
+
+@inner
+def _read_some(
+    text: Bytes,
+    place: Place,
+    line: int,
+    grammar: Grammar,
+    room: Room,
+    rows: int,
+    wanted: Wanted,
+    others: np.ndarray,
+    odd: int,
+) -> tuple[Place, int, int, np.int64]:
+    """Read lines until there are ids to look up: where the next one begins, rows and other lines there are then, and ids."""
+    starts, ends, tags = wanted
+    lines, query_ends, queries, list_ends, _, score_ends, without_scores, scores = room
+    before_query, before_given, before_list, before_scores, before_end = grammar
+    waiting = np.int64(0)
+    while place < np.uint64(len(text)) and waiting < _WORTH_LOOKING_UP:
         query = _after(text, place, before_query)
         end = _end_of_id(text, query)
         behind = _after(text, _after_given(text, end, before_given), before_list)
@@ -135,19 +165,13 @@ def read_lines(
             _copy(text, query, end, queries, np.uint64(query_ends[rows]))
             list_ends[rows + 1] = list_ends[rows] + listed - waiting
             rows, waiting = rows + 1, listed
-            if waiting >= AT_ONCE:
-                found = codes[list_ends[rows] - waiting : list_ends[rows]]
-                known, ids = look_up(text, wanted, known, ids, found, steps)
-                waiting = np.int64(0)
         else:
             behind = _next_line(text, place)
             others[odd, 0], others[odd, 1], others[odd, 2] = line, place, behind
             odd += 1
         place = behind
         line += 1
-    found = codes[list_ends[rows] - waiting : list_ends[rows]]
-    known, ids = look_up(text, wanted, known, ids, found, steps)
-    return rows, known, ids, odd
+    return place, rows, odd, waiting
 
 
 @inner
