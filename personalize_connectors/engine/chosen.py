@@ -23,6 +23,8 @@ SCHEMA = pa.schema(
         ("queries", pa.list_(pa.string())),
     ]
 )
+# Rows of a delta; to ask for them takes as long as to read some thousands.
+_AT_ONCE = 262_144
 _OF_DELTA, _OF_LISTS = SCHEMA.names[:4], SCHEMA.names[4:]
 
 
@@ -35,16 +37,20 @@ def chosen(delta: duckdb.DuckDBPyRelation, lists: Iterator[pa.RecordBatch]) -> I
         lists: `items`, `queries` of all places, in order; read no further than they are wanted.
     """
     ((last,),) = delta.aggregate("coalesce(max(place), -1)").fetchall()
-    start = 0
+    start, known = 0, 0
     while start <= last:
         batch = next(lists)
         end = start + len(batch)
-        rows = delta.filter(f"place >= {start} AND place < {end}").order("place").to_arrow_table()
-        if len(rows):
+        if end > known:
+            known = max(end, start + _AT_ONCE)
+            read = delta.filter(f"place >= {start} AND place < {known}").order("place").to_arrow_table()
+            places = read["place"].combine_chunks().cast(pa.int64()).to_numpy()
+        first, behind = np.searchsorted(places, [start, end])
+        if first < behind:
             wanted = batch
-            if len(rows) < len(batch):
-                wanted = batch.take(rows["place"].combine_chunks().cast(pa.int64()).to_numpy() - start)
-            yield _row_batch(rows, [wanted[name] for name in _OF_LISTS])
+            if behind - first < len(batch):
+                wanted = batch.take(places[first:behind] - start)
+            yield _row_batch(read.slice(first, behind - first), [wanted[name] for name in _OF_LISTS])
         start = end
     for found in delta.filter("place IS NULL").to_arrow_reader(ROWS_PER_BATCH):
         nowhere = pa.array(np.zeros(len(found) + 1, np.int32))

@@ -1,9 +1,11 @@
 """Rows of a delta with their lists."""
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize_connectors.engine import chosen as module
 from personalize_connectors.engine.chosen import SCHEMA, chosen
 
 DELTA = pa.schema([("place", pa.int64()), *(SCHEMA.field(name) for name in SCHEMA.names[:4])])
@@ -31,14 +33,17 @@ def changes(places):
         )
     ),
     st.integers(0, 3),
+    st.integers(1, 50),
 )
-def test_each_row_gets_the_list_of_its_place(session, picked, removed):
-    """Rows come in the order of their places, in whatever batches the lists come; rows without a place have empty lists."""
+def test_each_row_gets_the_list_of_its_place(session, picked, removed, at_once):
+    """Rows come in the order of their places, in whatever batches lists and rows are read; rows without a place have empty lists."""
     count, order, taken, size = picked
     table, lists = listed(count)
     rows = changes([*order[:taken], *[None] * removed])
     delta = session.from_arrow(pa.Table.from_pylist(rows, DELTA))
-    found = [row for batch in chosen(delta, iter(table.to_batches(size))) for row in batch.to_pylist()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_AT_ONCE", at_once)
+        found = [row for batch in chosen(delta, iter(table.to_batches(size))) for row in batch.to_pylist()]
     wanted = [{**row, **lists[row["place"]]} for row in sorted(rows[:taken], key=lambda row: row["place"])]
     wanted += [{**row, "items": [], "queries": []} for row in rows[taken:]]
     assert sorted(map(str, found)) == sorted(str({key: row[key] for key in SCHEMA.names}) for row in wanted)
