@@ -65,7 +65,7 @@ def compare(
 ) -> DeltaCounts:
     """Leave a table of `place`, `user_id`, `fingerprint`, `points`, `change`: `added`, `changed`, `unchanged`, `held`, `removed`.
 
-    `place` is that of the user in this run; users who are removed have none.
+    `place` is that of the user in this run; users who are removed have none. `known` says whether a user was accepted before.
 
     Users who are missing are removed if they are at most the share `most_removed` of those accepted; without one, never.
     """
@@ -74,30 +74,38 @@ def compare(
     session.execute(
         f"""
         CREATE OR REPLACE TABLE "{table}" AS
-        SELECT place, current.user_id, current.fingerprint,
-          CASE WHEN accepted.user_id IS NULL THEN points ELSE points_if_known END AS points, CASE
+        SELECT place, user_id, coalesce(current.fingerprint, {_EMPTY}) AS fingerprint, CASE WHEN place IS NULL THEN {what.points_of_removal}
+          WHEN accepted.user_id IS NULL THEN points ELSE points_if_known END AS points, CASE
+          WHEN place IS NULL THEN 'missing'
           WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged'
           WHEN rejected.user_id IS NOT NULL THEN 'held'
-          WHEN accepted.user_id IS NULL THEN 'added' ELSE 'changed' END AS change
-        FROM current LEFT JOIN accepted USING (user_id)
+          WHEN accepted.user_id IS NULL THEN 'added' ELSE 'changed' END AS change, accepted.user_id IS NOT NULL AS known
+        FROM current FULL JOIN accepted USING (user_id)
         LEFT JOIN rejected ON rejected.user_id = current.user_id AND rejected.fingerprint = current.fingerprint
         """
     )
-    gone = (
-        f'SELECT user_id FROM accepted ANTI JOIN "{table}" USING (user_id) ANTI JOIN present USING (user_id)'
-    )
-    accepted = number(session, "SELECT count(*) FROM accepted")
-    # To find that none of nobody is missing would take a table of all users.
-    missing = number(session, f"SELECT count(*) FROM ({gone})") if accepted else 0
+    accepted = number(session, f'SELECT count(*) FROM "{table}" WHERE known')
+    missing = _missing(session, table)
     if missing and most_removed is not None and missing <= most_removed * accepted:
         session.execute(
             f"""
-            INSERT INTO "{table}" SELECT NULL, user_id, {_EMPTY}, {what.points_of_removal},
-              CASE WHEN user_id IN (SELECT user_id FROM rejected WHERE fingerprint = {_EMPTY}) THEN 'held' ELSE 'removed' END
-            FROM ({gone})
+            UPDATE "{table}" SET change = CASE WHEN user_id IN (SELECT user_id FROM rejected WHERE fingerprint = {_EMPTY})
+              THEN 'held' ELSE 'removed' END WHERE change = 'missing'
             """
         )
+    else:
+        session.execute(f"""DELETE FROM "{table}" WHERE change = 'missing'""")
     return _counts(session, table, missing, accepted)
+
+
+def _missing(session: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many users are missing, once those who count as present are none of the table's."""
+    counted = f"""SELECT count(*) FROM "{table}" WHERE change = 'missing'"""
+    if number(session, counted):
+        session.execute(
+            f"""DELETE FROM "{table}" WHERE change = 'missing' AND user_id IN (SELECT user_id FROM present)"""
+        )
+    return number(session, counted)
 
 
 def _counts(session: duckdb.DuckDBPyConnection, table: str, missing: int, accepted: int) -> DeltaCounts:
