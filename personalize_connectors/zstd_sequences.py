@@ -106,12 +106,12 @@ def coded_blocks(lib: ctypes.CDLL, sequences: Sequences) -> bytes | None:
             len(literals),
             sequences.size,
         )
-        return None if lib.ZSTD_isError(length) else _without_frame(room[:length].tobytes(), blocks)
+        return None if lib.ZSTD_isError(length) else _without_frame(room.data[:length], blocks)
     finally:
         lib.ZSTD_freeCCtx(context)
 
 
-def _without_frame(frame: bytes, blocks: int) -> bytes:
+def _without_frame(frame: memoryview, blocks: int) -> bytes:
     """The blocks of a frame, none of which is marked as the last one."""
     place = _HEADER
     for _ in range(blocks - 1):

@@ -42,5 +42,5 @@ class Decorating:
 
     def payload(self, fields: Fields) -> tuple[bytes, list[tuple[str, str]]]:
         """What is delivered of an item, and the rules that its fields break."""
-        found = self.connector.payload(self.settings, fields)
-        return found.text, [(finding.rule, finding.field) for finding in found.findings]
+        text, findings = self.connector.payload(self.settings, fields)
+        return text, [(finding.rule, finding.field) for finding in findings] if findings else []

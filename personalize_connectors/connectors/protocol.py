@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -45,8 +45,7 @@ class Finding:
     field: str = ""
 
 
-@dataclass(frozen=True)
-class Payload:
+class Payload(NamedTuple):
     """What is delivered of one item: JSON text without the fields that break a rule, and those findings."""
 
     text: bytes

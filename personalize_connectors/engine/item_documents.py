@@ -11,6 +11,7 @@ from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,11 @@ Fields = dict[str, Any]
 # What is delivered of an item, and the values that break a rule: the rule, and the field.
 Payload = Callable[[Fields], tuple[bytes, Sequence[tuple[str, str]]]]
 
-# Each text that orjson writes takes some kilobytes until it is in a column.
-_AT_ONCE = 4096
+# Each text that orjson writes takes some kilobytes until it is in a column; of so many they are in the caches of a processor.
+_AT_ONCE = 512
 _DIGEST_BYTES = 12
+# The item's own id stands behind all other fields.
+_IDS = ("id", "itemId")
 
 # A number this long may not fit 64 bits; orjson would round it.
 _LONG_NUMBER = r"\d{19}"
@@ -54,12 +57,14 @@ class Selection:
 
     def document(self, item_id: str, metadata: Fields) -> Fields:
         """The fields of one item and its `itemId`; a field that is missing or null is left out."""
-        wanted = self.fields if self.fields is not None else [key for key in metadata if key != "id"]
-        chosen = {
-            key: value for key in wanted if (value := metadata.get(key)) is not None and key != "itemId"
-        }
+        wanted = self._wanted if self.fields is not None else [key for key in metadata if key not in _IDS]
+        chosen = {key: value for key in wanted if (value := metadata.get(key)) is not None}
         chosen["itemId"] = item_id
         return chosen
+
+    @cached_property
+    def _wanted(self) -> tuple[str, ...]:
+        return tuple(field for field in self.fields or () if field != "itemId")
 
 
 def render(items: Items, selection: Selection, payload: Payload, wanted: Ints | None = None) -> pa.Table:
@@ -107,7 +112,7 @@ def _rendered(
 ) -> tuple[bytes, bytes, tuple[dict[str, str], ...]]:
     fields = selection.document(item_id, metadata or {})
     delivered, findings = payload(fields)
-    found = tuple({"rule": rule, "field": field} for rule, field in findings)
+    found = tuple({"rule": rule, "field": field} for rule, field in findings) if findings else ()
     return dump(fields), delivered, found
 
 

@@ -17,7 +17,7 @@ LONGEST_ARRAY = 500
 LARGEST_NESTED = 100 * 1024
 DEEPEST = 50  # assumed: no page names a limit for attributes, catalogs have this one ("Create a catalog")
 
-_SCALARS = (int, float)
+_SCALARS = frozenset((int, float, bool))
 _NOT_IN_NAMES = frozenset(" .$")
 
 
@@ -41,10 +41,11 @@ def broken_rules(value: Any, *, attribute: bool) -> list[str]:
 def are_short_scalars(values: Iterable[Any]) -> bool:
     """Whether all values are of the kind that breaks no rule, which nearly all are."""
     for value in values:
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             if len(value) > LONGEST_TEXT:
                 return False
-        elif not isinstance(value, _SCALARS):
+        elif kind not in _SCALARS:
             return False
     return True
 
