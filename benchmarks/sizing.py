@@ -25,8 +25,8 @@ from personalize_connectors.retention import Retention
 # Pairs are for each user of a run, and for each user to send. In the bucket, bytes:
 BYTES = {
     "batch output": (688, 0),
-    "batch_inference_raw": (130, 0),
-    "user_recommendations": (129, 0),
+    "batch_inference_raw": (111, 0),
+    "user_recommendations": (110, 0),
     "decorated_recommendations": (0, 91),
     "decorated records": (0, 514),
     "receipts": (0, 37),
@@ -36,9 +36,9 @@ _STAGES = ("batch_inference_raw", "user_recommendations", "decorated_recommendat
 # Bytes of body and data points for each user to send, and a processor's seconds for a request:
 PAYLOADS = {"objects": (5_877, 175, 1.825e-3), "ids": (402, 1, 0.55e-3)}
 # Seconds of one machine of two processors, for what Spark takes over and for the state, which stays; bytes shuffled on Spark:
-PROCESSORS, ENGINE, STATE, SHUFFLED = 2, (3.84e-6, 1.66e-6), (0.59e-6, 0.35e-6), (70, 0)
+PROCESSORS, ENGINE, STATE, SHUFFLED = 2, (3.14e-6, 1.46e-6), (0.66e-6, 0), (70, 0)
 # A run of few users by the command; requests to S3 of a run, and for each user; bytes of Dagster's history of a run:
-RUN_SECONDS, S3_A_RUN, S3_A_USER, HISTORY = 2.1, 206, 1e-3, 145e3
+RUN_SECONDS, S3_A_RUN, S3_A_USER, HISTORY = 2.0, 206, 1e-3, 145e3
 # Jobs that the sensor looks at in a second, requests to S3 for each; the longest look of a tick in seconds, and the runs it requests:
 LOOKS_A_SECOND, S3_A_LOOK, LOOKING, RUNS_A_TICK = 84, 2.07, 20, 50
 
