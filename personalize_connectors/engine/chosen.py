@@ -37,7 +37,7 @@ def chosen(delta: duckdb.DuckDBPyRelation, lists: Iterator[pa.RecordBatch]) -> I
         lists: `items`, `queries` of all places, in order; read no further than they are wanted.
     """
     ((last,),) = delta.aggregate("coalesce(max(place), -1)").fetchall()
-    start, known = 0, 0
+    start, known = 0, -1
     while start <= last:
         batch = next(lists)
         end = start + len(batch)

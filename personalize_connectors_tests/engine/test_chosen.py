@@ -11,6 +11,8 @@ from personalize_connectors.engine.chosen import SCHEMA, chosen
 DELTA = pa.schema([("place", pa.int64()), *(SCHEMA.field(name) for name in SCHEMA.names[:4])])
 LISTS = pa.schema([SCHEMA.field("items"), SCHEMA.field("queries")])
 
+EMPTY = pa.RecordBatch.from_pylist([], LISTS)
+
 
 def listed(count):
     """So many rows of lists, of which each tells its place."""
@@ -48,6 +50,15 @@ def test_each_row_gets_the_list_of_its_place(session, picked, removed, at_once):
     wanted += [{**row, "items": [], "queries": []} for row in rows[taken:]]
     assert sorted(map(str, found)) == sorted(str({key: row[key] for key in SCHEMA.names}) for row in wanted)
     assert [row["items"] for row in found] == [row["items"] for row in wanted]
+
+
+def test_a_batch_of_no_lists_is_passed_by(session):
+    """Wherever it comes."""
+    table, lists = listed(2)
+    batches = [table.slice(0, 0), table.slice(0, 1), table.slice(0, 0), table.slice(1)]
+    delta = session.from_arrow(pa.Table.from_pylist(changes([0, 1]), DELTA))
+    found = chosen(delta, (batch.to_batches()[0] if len(batch) else EMPTY for batch in batches))
+    assert [row["items"] for batch in found for row in batch.to_pylist()] == [row["items"] for row in lists]
 
 
 def test_no_list_is_read_where_nothing_is_wanted(session):
