@@ -77,8 +77,8 @@ def delivered(page: Page, shop, run: JobRun) -> int:
         row = page.get_by_role("row").filter(has=page.get_by_text(name, exact=True)).first
         expect(row).to_contain_text(str(number))
     preview = page.get_by_role("row").filter(has=page.get_by_text("preview", exact=True)).first
+    expect(preview).to_contain_text(re.compile(r"user-\d+"))
     users = re.findall(r"user-\d+", preview.inner_text())
-    assert users
     assert set(users) <= set(receipts["user_id"].to_pylist())
     return len(accepted)
 
