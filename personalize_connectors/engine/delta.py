@@ -48,7 +48,7 @@ class Compared:
     Attributes:
         current: This run's users: `place`, `fingerprint`, `points`, and `points_if_known` where they were accepted before.
         accepted: What was accepted: `fingerprint`, null where nobody knows.
-        rejected: What this run had rejected already: `fingerprint`.
+        rejected: What this run had rejected already: `fingerprint`; of a user perhaps several, and some of them twice.
         present: Who counts as present though this run has no list for them.
         points_of_removal: What unsetting a user costs.
     """
@@ -78,10 +78,9 @@ def compare(
           WHEN accepted.user_id IS NULL THEN points ELSE points_if_known END AS points, CASE
           WHEN place IS NULL THEN 'missing'
           WHEN accepted.fingerprint = current.fingerprint THEN 'unchanged'
-          WHEN rejected.user_id IS NOT NULL THEN 'held'
+          WHEN (current.user_id, current.fingerprint) IN (SELECT (user_id, fingerprint) FROM rejected) THEN 'held'
           WHEN accepted.user_id IS NULL THEN 'added' ELSE 'changed' END AS change, accepted.user_id IS NOT NULL AS known
         FROM current FULL JOIN accepted USING (user_id)
-        LEFT JOIN rejected ON rejected.user_id = current.user_id AND rejected.fingerprint = current.fingerprint
         """
     )
     accepted = number(session, f'SELECT count(*) FROM "{table}" WHERE known')

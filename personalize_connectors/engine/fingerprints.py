@@ -85,6 +85,7 @@ def _fingerprints(
         if points.per_known_user is not None:
             known_user = points.per_known_user + _sums(points.per_known_item, items, counts)
         own = pa.array(np.arange(place, place := place + len(batch)))
+        # There is a document of each item in a list, so each code is a place; NumPy would copy all once more to be sure of it.
         room = room if len(room) >= len(codes) else np.empty(len(codes), pieces.dtype)
         found = md5_of(_texts(np.take(pieces, codes, out=room[: len(codes)], mode="clip"), ends))
         columns = [own, batch["user_id"], found, pa.array(billed), pa.array(known_user)]

@@ -28,7 +28,9 @@ def run(session, current, accepted, rejected=None, present=(), most_removed=None
     what = Compared(
         current=session.from_arrow(now),
         accepted=session.from_arrow(pa.table([list(accepted), list(accepted.values())], schema=DIGESTS)),
-        rejected=session.from_arrow(pa.table([list(rejected), list(rejected.values())], schema=DIGESTS)),
+        rejected=session.from_arrow(
+            pa.table([2 * list(rejected), 2 * list(rejected.values())], schema=DIGESTS)
+        ),
         present=session.from_arrow(pa.table({"user_id": pa.array(present, pa.string())})),
         **points,
     )
