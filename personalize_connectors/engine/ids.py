@@ -64,11 +64,9 @@ def recoding(known: pa.Array) -> Callable[[pa.ListArray], pa.ListArray]:
 def distinct(ids: Iterable[pa.Array]) -> pa.Array:
     """Each id of all these once, in the order of their code points."""
     found, waiting = [pa.array([], pa.string())], 0
-    for some in map(_used, ids):
-        if some.equals(found[-1]):  # a dictionary that the next row group has as well
-            continue
-        found.append(some)
-        waiting += len(some)
+    for some in ids:
+        found.append(_used(some))
+        waiting += len(found[-1])
         if waiting > _MOST_WAITING:
             found, waiting = [pa.chunked_array(found).unique()], 0
     return pa.chunked_array(found).unique().sort()

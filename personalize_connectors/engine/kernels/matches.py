@@ -54,7 +54,7 @@ def find_matches(rows: Rows, last: np.ndarray, place: int, limits: Limits) -> tu
     """
     size, tail = _size(rows), len(rows.tail)
     pieces = len(rows.codes) + len(rows.counts)
-    table = np.empty((pieces + 2 * size // limits.block + 2, 4), np.uint32)
+    table = np.zeros((pieces + 2 * size // limits.block + 2, 4), np.uint32)
     literals = np.empty(size, np.uint8)
     sequences, taken, told, begun = 0, 0, 0, place
     at = 0
@@ -108,18 +108,14 @@ def _size(rows: Rows) -> int:
 
 @inner
 def _match(table: np.ndarray, sequences: int, taken: int, told: int, back: int, length: int) -> int:
-    table[sequences, 0], table[sequences, 1], table[sequences, 2], table[sequences, 3] = (
-        back,
-        taken - told,
-        length,
-        0,
-    )
+    table[sequences, 0], table[sequences, 1], table[sequences, 2] = back, taken - told, length
     return sequences + 1
 
 
 @inner
 def _end_block(table: np.ndarray, sequences: int, taken: int, told: int) -> int:
-    return _match(table, sequences, taken, told, 0, 0)
+    table[sequences, 1] = taken - told
+    return sequences + 1
 
 
 @inner
